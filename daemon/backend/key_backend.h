@@ -1,0 +1,107 @@
+#ifndef DAEMON_BACKEND_KEY_BACKEND_H_
+#define DAEMON_BACKEND_KEY_BACKEND_H_
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "proto/contract/algorithm.h"
+
+namespace ddskey {
+
+// SealedKey is a private key as its backend gave it out to be stored: useless without the device (or the secret) of
+// that backend, and bound to its algorithm and purpose.
+struct SealedKey {
+  KeyAlgorithm algorithm = KeyAlgorithm::kEcP256;
+  KeyPurpose purpose = KeyPurpose::kHandshake;
+  // Opaque outside the backend.
+  std::string blob;
+  // DER SubjectPublicKeyInfo (RFC 5280 4.1.2.7).
+  std::string public_key;
+};
+
+// SignatureScheme is a signature algorithm with its hash and, for PSS, MGF1 hash and salt length 32. All hash SHA-256.
+enum class SignatureScheme {
+  kEcdsaSha256,
+  kRsaPssSha256,
+  kRsaPkcs1Sha256,
+};
+
+// Signature is what X.509 and DDS Security carry: DER ECDSA-Sig-Value, or the RSA octets.
+struct Signature {
+  std::string octets;
+};
+
+// WorkClass orders the queue of a device (S-6).
+enum class WorkClass {
+  // Finals, possession proofs, administration: first, and at least half of the device.
+  kCompletion,
+  // Replies to Requests that proved nothing yet: round-robin by `fairness`, within a rate.
+  kReply,
+};
+
+// WorkOptions says how long a piece of work is worth doing, and whose turn it uses up.
+struct WorkOptions {
+  std::chrono::steady_clock::time_point deadline;
+  WorkClass work_class = WorkClass::kCompletion;
+  // Whose turn this is: for replies the digest of the peer's certificate. At most 64 octets.
+  std::string fairness;
+};
+
+// BackendHealth is how the device is now.
+struct BackendHealth {
+  bool healthy = false;
+  // What is wrong and what to do, as a sentence; empty when healthy.
+  std::string problem;
+  // For example the TPM's manufacturer and firmware version, once known.
+  std::string device;
+  size_t queue_length = 0;
+  size_t queue_limit = 0;
+  uint64_t signatures = 0;
+};
+
+// KeyBackend is the boundary between ddskeyd and the device that holds keys. Private keys never cross it in the clear.
+//
+// Work is submitted, never waited for here: each device has an owner thread and a bounded fair queue in front of it. A
+// completion is called exactly once, on a thread of the backend, and must not block: with its result; with
+// DEADLINE_EXCEEDED when the deadline passed first; with CANCELLED after Cancel or when the backend is destroyed; with
+// UNAVAILABLE when the device is away (the work may be submitted again unchanged). A full queue calls it with
+// RESOURCE_EXHAUSTED before Submit returns. Implementations are thread-safe, and pass
+// test/conformance/key_backend_conformance.h.
+class KeyBackend {
+ public:
+  using WorkId = uint64_t;
+  using CreateDone = std::function<void(absl::StatusOr<SealedKey>)>;
+  using SignDone = std::function<void(absl::StatusOr<Signature>)>;
+
+  virtual ~KeyBackend() = default;
+
+  // SubmitCreate makes a key of `algorithm` for `purpose` inside the device. UNIMPLEMENTED for algorithms that
+  // `algorithms` does not list.
+  virtual WorkId SubmitCreate(KeyAlgorithm algorithm, KeyPurpose purpose, WorkOptions options, CreateDone done) = 0;
+
+  // SubmitSign signs `digest`, 32 octets of SHA-256, with `key`. INVALID_ARGUMENT if the digest or the scheme does not
+  // fit the key; DATA_LOSS if `key` was sealed by another device or damaged.
+  virtual WorkId SubmitSign(SealedKey key, SignatureScheme scheme, std::string digest, WorkOptions options,
+                            SignDone done) = 0;
+
+  // Cancel gives up work that has not begun; its completion is called with CANCELLED before Cancel returns, on this
+  // thread. Work that has begun, or is done, or is unknown is left alone.
+  virtual void Cancel(WorkId work) = 0;
+
+  // kind is "software", "tpm2" or, for the fake of tests, "fake".
+  virtual std::string kind() const = 0;
+  // algorithms lists what SubmitCreate can make.
+  virtual std::vector<KeyAlgorithm> algorithms() const = 0;
+  // protection says what this backend protects keys against, and what not, in one sentence.
+  virtual std::string protection() const = 0;
+  virtual BackendHealth Health() const = 0;
+};
+
+}  // namespace ddskey
+
+#endif  // DAEMON_BACKEND_KEY_BACKEND_H_

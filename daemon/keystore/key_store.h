@@ -1,0 +1,98 @@
+#ifndef DAEMON_KEYSTORE_KEY_STORE_H_
+#define DAEMON_KEYSTORE_KEY_STORE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "proto/contract/algorithm.h"
+#include "proto/contract/key_name.h"
+
+namespace ddskey {
+
+// GenerationState is where a key generation stands in the life of its identity. The numbers are stored.
+enum class GenerationState {
+  kNext = 1,     // made, not yet used
+  kCurrent = 2,  // used for new handshakes
+  kOld = 3,      // replaced
+};
+
+// KeyGeneration is one key of an identity: the sealed private key as its backend gave it out, and its certificate.
+struct KeyGeneration {
+  uint32_t number = 1;
+  GenerationState state = GenerationState::kCurrent;
+  // Names this key for ever, in tickets and in the audit log; never reused.
+  std::string uuid;
+  // Identity of the backend that sealed it; see KeyStore::RegisterBackend.
+  std::string backend_uuid;
+  KeyAlgorithm algorithm = KeyAlgorithm::kEcP256;
+  KeyPurpose purpose = KeyPurpose::kHandshake;
+  std::string blob;
+  // DER SubjectPublicKeyInfo.
+  std::string public_key;
+  // PEM, the leaf first; empty until one is installed.
+  std::string certificate_chain;
+  absl::Time created;
+};
+
+// Identity is what a key name stands for.
+struct Identity {
+  KeyName name;
+  bool deleted = false;
+  // Oldest first; exactly one is kCurrent.
+  std::vector<KeyGeneration> generations;
+  // Identity CAs (PEM) that peers must chain to; empty if none are installed.
+  std::string anchors;
+
+  const KeyGeneration& current() const;
+};
+
+// KeyStore keeps identities in an SQLite database, with full synchronisation and one transaction a change: a call that
+// returned OK survives kill -9 and power loss, one that did not return left nothing half-done. Thread-safe.
+class KeyStore {
+ public:
+  // Open opens or makes the database `path`, mode 0600, and migrates an older schema after keeping a copy beside it.
+  // FAILED_PRECONDITION for a newer schema or while another daemon has it open; DATA_LOSS if it is damaged.
+  static absl::StatusOr<std::unique_ptr<KeyStore>> Open(const std::string& path);
+
+  virtual ~KeyStore() = default;
+
+  // instance_uuid names this store for ever; tickets are bound to it.
+  virtual const std::string& instance_uuid() const = 0;
+  virtual uint32_t schema_version() const = 0;
+
+  // RegisterBackend returns the lasting identity of the backend that is configured under `name` with `kind`
+  // ("software", "tpm2"), making it on first sight. FAILED_PRECONDITION if the name belongs to another kind.
+  virtual absl::StatusOr<std::string> RegisterBackend(const std::string& name, const std::string& kind) = 0;
+
+  // CreateIdentity adds an identity with its first generation. ALREADY_EXISTS if the name is taken, also by a deleted
+  // identity that was not purged (S-14).
+  virtual absl::Status CreateIdentity(const KeyName& name, const KeyGeneration& generation) = 0;
+
+  // InstallCertificate sets the chain of the current generation and, unless `anchors` is empty, the anchors. Whether
+  // they fit is the caller's to check. NOT_FOUND for an absent or deleted identity; ABORTED if `generation_uuid` is not
+  // the current generation any more.
+  virtual absl::Status InstallCertificate(const KeyName& name, const std::string& generation_uuid,
+                                          const std::string& certificate_chain, const std::string& anchors) = 0;
+
+  // DeleteIdentity takes an identity out of use; its name stays taken. NOT_FOUND if absent or already deleted.
+  virtual absl::Status DeleteIdentity(const KeyName& name) = 0;
+
+  // PurgeIdentity erases an identity, deleted before or not, with its keys, and frees its name. NOT_FOUND if absent.
+  virtual absl::Status PurgeIdentity(const KeyName& name) = 0;
+
+  // Find returns the identity, also a deleted one, or NOT_FOUND. It is answered from memory: the snapshot is shared and
+  // immutable, and a change made by any call above is seen by every Find that begins after that call returned.
+  virtual absl::StatusOr<std::shared_ptr<const Identity>> Find(const KeyName& name) const = 0;
+
+  // List returns all identities by name, also deleted ones.
+  virtual std::vector<std::shared_ptr<const Identity>> List() const = 0;
+};
+
+}  // namespace ddskey
+
+#endif  // DAEMON_KEYSTORE_KEY_STORE_H_
