@@ -1,0 +1,153 @@
+"""Checks that sources include only what docs/architecture.md lets them include.
+
+layering.py ROOT: prints each violation as FILE:LINE: what is wrong; the exit status is 1 if there are any.
+
+Bazel's visibility guards the targets; this guards what it cannot see: system headers, headers that come along through
+another target, and the table itself. A folder that is in no row of the table is a violation too.
+"""
+
+import os
+import re
+import sys
+
+# Folder (the longest that fits counts) -> what its sources may include of ours, besides their own folder. "x/" stands
+# for the headers directly in x, "x/**" for everything below it as well.
+TABLE = {
+    "proto/contract": [],
+    "policy": ["proto/contract/", "ddskey/v1/policy.pb.h"],
+    "daemon/audit": ["proto/contract/"],
+    "daemon/backend": ["proto/contract/"],
+    "daemon/backend/software": ["proto/contract/", "daemon/backend/"],
+    "daemon/backend/tpm2": ["proto/contract/", "daemon/backend/"],
+    "daemon/handshake": ["proto/contract/"],
+    "daemon/keystore": ["proto/contract/"],
+    "daemon/service": ["proto/contract/"],
+    "daemon/trust": ["proto/contract/"],
+    "daemon/custodian": [
+        "proto/contract/", "policy/", "daemon/audit/", "daemon/backend/", "daemon/handshake/", "daemon/keystore/",
+        "daemon/trust/",
+    ],
+    "daemon/rpc": ["proto/contract/", "policy/", "daemon/custodian/", "ddskey/v1/**"],
+    "daemon": ["proto/contract/", "policy/", "daemon/**", "ddskey/v1/**"],
+    "client": ["proto/contract/", "ddskey/v1/**"],
+    "client/cli": ["proto/contract/", "policy/", "client/", "ddskey/v1/**"],
+    "plugin_shim/core": ["proto/contract/", "client/", "ddskey/v1/**"],
+    "plugin_shim/cyclonedds": ["proto/contract/", "plugin_shim/core/", "ddskey/v1/authentication.pb.h"],
+    "test": ["**"],
+}
+
+# Headers of libraries -> the only folders (with everything below them) whose sources may include them. The folder test
+# may include all.
+LIBRARIES = {
+    "tss2/": ["daemon/backend/tpm2"],
+    "sqlite3": ["daemon/keystore"],
+    "grpc/": ["daemon", "client/cli"],
+    "grpcpp/": ["daemon", "client/cli"],
+    "nghttp2/": ["client", "daemon/rpc"],
+    "spdlog/": ["daemon"],
+    "systemd/": ["daemon"],
+    "dds/": ["plugin_shim/cyclonedds"],
+    "absl/": ["proto/contract", "policy", "daemon", "client/cli"],
+}
+
+# What tests beside the code may include as well.
+_TESTS_MAY = ["test/**"]
+_OURS = ("proto/", "policy/", "daemon/", "client/", "plugin_shim/", "test/", "ddskey/")
+_SOURCES = (".h", ".cc", ".c")
+_INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
+
+
+def row_of(path, table):
+    """The folder of `table` that `path` falls under: the longest one that contains it."""
+    folders = [folder for folder in table if path.startswith(folder + "/")]
+    return max(folders, key=len) if folders else None
+
+
+def matches(header, pattern):
+    """Whether `header` is what an entry of the table stands for."""
+    if pattern.endswith("**"):
+        return header.startswith(pattern[:-2])
+    if pattern.endswith("/"):
+        return os.path.dirname(header) + "/" == pattern
+    return header == pattern
+
+
+def guard_of(path):
+    """The include guard that the header `path` must have."""
+    return re.sub(r"[^A-Za-z0-9]", "_", path).upper() + "_"
+
+
+def check_include(path, header, table=None, libraries=None):
+    """Says what is wrong with `path` including `header`, or returns None."""
+    table = TABLE if table is None else table
+    libraries = LIBRARIES if libraries is None else libraries
+    if header.startswith(("../", "./")):
+        return "include paths start at the root: " + header
+    in_tests = path.startswith("test/")
+    for library, folders in libraries.items():
+        if header.startswith(library) and not in_tests and not path.startswith(tuple(f + "/" for f in folders)):
+            return "only %s may include <%s>" % (", ".join(folders), header)
+    if not header.startswith(_OURS):
+        return None
+    row = row_of(path, table)
+    if row is None:
+        return "no row of the layering table covers this folder"
+    if os.path.dirname(header) == row:
+        return None
+    allowed = table[row] + (_TESTS_MAY if os.path.splitext(path)[0].endswith("_test") else [])
+    if any(matches(header, pattern) for pattern in allowed):
+        return None
+    return "%s must not include %s" % (row, header)
+
+
+def check_source(path, text):
+    """Returns [(line, what is wrong)] for the source `text` of `path`."""
+    wrong = []
+    for number, line in enumerate(text.splitlines(), 1):
+        include = _INCLUDE.match(line)
+        if include:
+            problem = check_include(path, include.group(2))
+            if problem is None and include.group(1) == "<" and include.group(2).startswith(_OURS):
+                problem = "headers of ours are included with quotes"
+            if problem:
+                wrong.append((number, problem))
+    if path.endswith(".h"):
+        guard = guard_of(path)
+        guards = re.findall(r"^#(ifndef|define) (\w+)$", text, re.MULTILINE)[:2]
+        if guards != [("ifndef", guard), ("define", guard)]:
+            wrong.append((1, "the include guard must be " + guard))
+        if not text.rstrip().endswith("#endif  // " + guard):
+            wrong.append((len(text.splitlines()), "the last line must be #endif  // " + guard))
+    return wrong
+
+
+def sources(root):
+    """Yields the paths, relative to `root`, of all our sources."""
+    for top in sorted({prefix.split("/")[0] for prefix in TABLE}):
+        for folder, _, names in os.walk(os.path.join(root, top)):
+            for name in sorted(names):
+                if name.endswith(_SOURCES):
+                    yield os.path.relpath(os.path.join(folder, name), root)
+
+
+def check_tree(root):
+    """Returns (violations as lines of text, number of sources read)."""
+    lines, count = [], 0
+    for path in sources(root):
+        with open(os.path.join(root, path), encoding="utf-8") as file:
+            problems = check_source(path, file.read())
+        lines += ["%s:%d: %s" % (path, number, problem) for number, problem in problems]
+        count += 1
+    return lines, count
+
+
+def main(arguments):
+    lines, count = check_tree(arguments[0] if arguments else ".")
+    if count == 0:
+        lines.append("no sources found")
+    print("\n".join(lines + ["%d sources, %d violations" % (count, len(lines))]))
+    return 1 if lines else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
