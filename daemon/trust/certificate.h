@@ -11,7 +11,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "proto/contract/algorithm.h"
 
 namespace ddskey {
 
@@ -36,7 +35,8 @@ class Certificate {
   const std::string& digest() const;
   // DER SubjectPublicKeyInfo.
   const std::string& public_key() const;
-  // Signature algorithm and key as the identity token names them (9.3.2.1): "EC-prime256v1" or "RSA-2048".
+  // Key type as the identity token names it (9.3.2.1): "EC-prime256v1" or "RSA-2048"; for keys that no token names a
+  // text of the same form, "EC-explicit" for curves given by their parameters; empty if the key cannot be read.
   const std::string& token_algorithm() const;
 
   // pem is one CERTIFICATE block, without text.
@@ -51,6 +51,7 @@ class Certificate {
 
  private:
   struct Parsed;
+  static absl::StatusOr<Certificate> ParseDer(std::string_view der);
   explicit Certificate(std::shared_ptr<const Parsed> parsed);
 
   std::shared_ptr<const Parsed> parsed_;
