@@ -22,19 +22,18 @@ class CertificationRequest {
                                                     const std::vector<std::string>& key_usage);
 
   // to_be_signed is the DER CertificationRequestInfo: signed with ECDSA-SHA256, or with RSA PKCS#1 v1.5 and SHA-256,
-  // which every CA takes.
+  // which every CA takes. The signature is over SHA-256 of these octets.
   const std::string& to_be_signed() const { return to_be_signed_; }
 
   // Finish returns the PEM request, or INTERNAL if `signature` does not verify.
   absl::StatusOr<std::string> Finish(std::string_view signature) const;
 
  private:
-  CertificationRequest(KeyAlgorithm algorithm, std::string to_be_signed, std::string public_key)
-      : algorithm_(algorithm), to_be_signed_(std::move(to_be_signed)), public_key_(std::move(public_key)) {}
+  CertificationRequest(KeyAlgorithm algorithm, std::string to_be_signed)
+      : algorithm_(algorithm), to_be_signed_(std::move(to_be_signed)) {}
 
   KeyAlgorithm algorithm_;
   std::string to_be_signed_;
-  std::string public_key_;
 };
 
 }  // namespace ddskey
