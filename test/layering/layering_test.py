@@ -52,6 +52,7 @@ class LayeringTest(unittest.TestCase):
             for path in ["plugin_shim/core/x.cc", "plugin_shim/cyclonedds/x.cc", "client/channel.cc"]:
                 self.refuses(path, header)
         self.allows("client/channel.cc", "nghttp2/nghttp2.h")
+        self.allows("client/admin_client.h", "absl/status/statusor.h")
         self.refuses("plugin_shim/cyclonedds/x.cc", "ddskey/v1/admin.pb.h")
 
     def test_tests_beside_the_code_may_use_test_support(self):

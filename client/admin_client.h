@@ -1,0 +1,30 @@
+#ifndef CLIENT_ADMIN_CLIENT_H_
+#define CLIENT_ADMIN_CLIENT_H_
+
+#include "absl/status/statusor.h"
+#include "ddskey/v1/admin.pb.h"
+
+namespace ddskey {
+
+// AdminClient makes the calls of ddskey.v1.AdminService; admin.proto says what each does and which errors it has. On
+// top of those: UNAVAILABLE if the daemon cannot be reached, with the path of its socket in the message, and
+// DEADLINE_EXCEEDED. Implementations are thread-safe.
+class AdminClient {
+ public:
+  virtual ~AdminClient() = default;
+
+  virtual absl::StatusOr<v1::CreateKeyResponse> CreateKey(const v1::CreateKeyRequest& request) = 0;
+  virtual absl::StatusOr<v1::ListKeysResponse> ListKeys(const v1::ListKeysRequest& request) = 0;
+  virtual absl::StatusOr<v1::GetKeyResponse> GetKey(const v1::GetKeyRequest& request) = 0;
+  virtual absl::StatusOr<v1::DeleteKeyResponse> DeleteKey(const v1::DeleteKeyRequest& request) = 0;
+  virtual absl::StatusOr<v1::CreateCertificateSigningRequestResponse> CreateCertificateSigningRequest(
+      const v1::CreateCertificateSigningRequestRequest& request) = 0;
+  virtual absl::StatusOr<v1::InstallCertificateResponse> InstallCertificate(
+      const v1::InstallCertificateRequest& request) = 0;
+  virtual absl::StatusOr<v1::GetCertificateResponse> GetCertificate(const v1::GetCertificateRequest& request) = 0;
+  virtual absl::StatusOr<v1::GetStatusResponse> GetStatus(const v1::GetStatusRequest& request) = 0;
+};
+
+}  // namespace ddskey
+
+#endif  // CLIENT_ADMIN_CLIENT_H_

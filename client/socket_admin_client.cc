@@ -1,0 +1,60 @@
+#include "client/socket_admin_client.h"
+
+#include <utility>
+
+#include "absl/status/status.h"
+
+namespace ddskey {
+
+SocketAdminClient::SocketAdminClient(std::string socket, std::chrono::milliseconds timeout)
+    : channel_(std::move(socket)), timeout_(timeout) {}
+
+template <typename Response, typename Request>
+absl::StatusOr<Response> SocketAdminClient::Call(std::string_view method, const Request& request, Repeat repeat) {
+  CallOptions options;
+  options.deadline = CallClock::now() + timeout_;
+  options.idempotent = repeat == Repeat::kIfUnknown;
+  Response response;
+  const std::string path = "/ddskey.v1.AdminService/" + std::string(method);
+  const CallStatus status = channel_.Call(path, request, &response, options);
+  // The codes of Abseil are those of gRPC by number.
+  if (!status.ok()) return absl::Status(static_cast<absl::StatusCode>(status.code), status.message);
+  return response;
+}
+
+absl::StatusOr<v1::CreateKeyResponse> SocketAdminClient::CreateKey(const v1::CreateKeyRequest& request) {
+  return Call<v1::CreateKeyResponse>("CreateKey", request, Repeat::kNever);
+}
+
+absl::StatusOr<v1::ListKeysResponse> SocketAdminClient::ListKeys(const v1::ListKeysRequest& request) {
+  return Call<v1::ListKeysResponse>("ListKeys", request, Repeat::kIfUnknown);
+}
+
+absl::StatusOr<v1::GetKeyResponse> SocketAdminClient::GetKey(const v1::GetKeyRequest& request) {
+  return Call<v1::GetKeyResponse>("GetKey", request, Repeat::kIfUnknown);
+}
+
+absl::StatusOr<v1::DeleteKeyResponse> SocketAdminClient::DeleteKey(const v1::DeleteKeyRequest& request) {
+  return Call<v1::DeleteKeyResponse>("DeleteKey", request, Repeat::kNever);
+}
+
+absl::StatusOr<v1::CreateCertificateSigningRequestResponse> SocketAdminClient::CreateCertificateSigningRequest(
+    const v1::CreateCertificateSigningRequestRequest& request) {
+  return Call<v1::CreateCertificateSigningRequestResponse>("CreateCertificateSigningRequest", request,
+                                                           Repeat::kIfUnknown);
+}
+
+absl::StatusOr<v1::InstallCertificateResponse> SocketAdminClient::InstallCertificate(
+    const v1::InstallCertificateRequest& request) {
+  return Call<v1::InstallCertificateResponse>("InstallCertificate", request, Repeat::kIfUnknown);
+}
+
+absl::StatusOr<v1::GetCertificateResponse> SocketAdminClient::GetCertificate(const v1::GetCertificateRequest& request) {
+  return Call<v1::GetCertificateResponse>("GetCertificate", request, Repeat::kIfUnknown);
+}
+
+absl::StatusOr<v1::GetStatusResponse> SocketAdminClient::GetStatus(const v1::GetStatusRequest& request) {
+  return Call<v1::GetStatusResponse>("GetStatus", request, Repeat::kIfUnknown);
+}
+
+}  // namespace ddskey

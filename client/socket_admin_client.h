@@ -1,0 +1,44 @@
+#ifndef CLIENT_SOCKET_ADMIN_CLIENT_H_
+#define CLIENT_SOCKET_ADMIN_CLIENT_H_
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "client/admin_client.h"
+#include "client/channel.h"
+
+namespace ddskey {
+
+// SocketAdminClient is the AdminClient that calls the daemon.
+class SocketAdminClient : public AdminClient {
+ public:
+  // `socket` is the administration socket, usually `AdminSocketPath()`; every call ends after `timeout`, which should
+  // be long enough for a TPM to make an RSA key.
+  explicit SocketAdminClient(std::string socket, std::chrono::milliseconds timeout = std::chrono::seconds(60));
+
+  absl::StatusOr<v1::CreateKeyResponse> CreateKey(const v1::CreateKeyRequest& request) override;
+  absl::StatusOr<v1::ListKeysResponse> ListKeys(const v1::ListKeysRequest& request) override;
+  absl::StatusOr<v1::GetKeyResponse> GetKey(const v1::GetKeyRequest& request) override;
+  absl::StatusOr<v1::DeleteKeyResponse> DeleteKey(const v1::DeleteKeyRequest& request) override;
+  absl::StatusOr<v1::CreateCertificateSigningRequestResponse> CreateCertificateSigningRequest(
+      const v1::CreateCertificateSigningRequestRequest& request) override;
+  absl::StatusOr<v1::InstallCertificateResponse> InstallCertificate(
+      const v1::InstallCertificateRequest& request) override;
+  absl::StatusOr<v1::GetCertificateResponse> GetCertificate(const v1::GetCertificateRequest& request) override;
+  absl::StatusOr<v1::GetStatusResponse> GetStatus(const v1::GetStatusRequest& request) override;
+
+ private:
+  enum class Repeat { kNever, kIfUnknown };
+
+  template <typename Response, typename Request>
+  absl::StatusOr<Response> Call(std::string_view method, const Request& request, Repeat repeat);
+
+  Channel channel_;
+  const std::chrono::milliseconds timeout_;
+};
+
+}  // namespace ddskey
+
+#endif  // CLIENT_SOCKET_ADMIN_CLIENT_H_
