@@ -1,0 +1,42 @@
+#ifndef DAEMON_RPC_CALL_LIMITER_H_
+#define DAEMON_RPC_CALL_LIMITER_H_
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "daemon/rpc/limits.h"
+#include "daemon/rpc/rate_limiter.h"
+#include "daemon/rpc/usage_limiter.h"
+#include "policy/policy.h"
+
+namespace ddskey {
+
+// CallPermit stands for a call under way; its end is the end of the call.
+using CallPermit = UsageLimiter::Permit;
+
+// CallLimiter bounds the calls under way and the handshakes begun. Handlers ask it after they know who is calling and
+// before anything else. Thread-safe.
+class CallLimiter {
+ public:
+  explicit CallLimiter(const Limits& limits)
+      : calls_("calls under way",
+               {.total = 0, .per_uid = limits.calls_per_uid, .per_process = limits.calls_per_process}),
+        handshakes_("handshakes", {.per_second = limits.handshakes_per_second,
+                                   .burst = limits.handshake_burst,
+                                   .buckets_per_uid = limits.connections_per_uid,
+                                   .buckets = size_t{2} * limits.connections}) {}
+
+  // Admit lets a call of `caller` begin, or returns RESOURCE_EXHAUSTED with a sentence that names the limit. Keep the
+  // permit until the call has ended.
+  absl::StatusOr<CallPermit> Admit(const Subject& caller) { return calls_.Take(caller); }
+
+  // BeginHandshake counts a handshake that `caller` begins, or returns RESOURCE_EXHAUSTED.
+  absl::Status BeginHandshake(const Subject& caller) { return handshakes_.Take(caller); }
+
+ private:
+  UsageLimiter calls_;
+  RateLimiter handshakes_;
+};
+
+}  // namespace ddskey
+
+#endif  // DAEMON_RPC_CALL_LIMITER_H_

@@ -1,0 +1,100 @@
+#include "daemon/rpc/listener.h"
+
+#include <poll.h>
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/rpc/peer_credentials.h"
+
+namespace ddskey {
+namespace {
+
+constexpr int kPauseMilliseconds = 100;
+
+// PeerUid returns the user of the peer without a look at its process, or the overflow value.
+uid_t PeerUid(int socket) {
+  ucred credentials = {.pid = 0, .uid = static_cast<uid_t>(-1), .gid = static_cast<gid_t>(-1)};
+  socklen_t length = sizeof(credentials);
+  getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length);
+  return credentials.uid;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(ListeningSocket socket, UsageLimiter& limiter,
+                                                          std::function<void(Connection)> on_connection) {
+  UniqueFd wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake.valid()) return absl::InternalError(absl::StrCat("making an eventfd: ", std::strerror(errno)));
+  auto listener =
+      std::unique_ptr<Listener>(new Listener(std::move(socket), std::move(wake), limiter, std::move(on_connection)));
+  listener->thread_ = std::thread([raw = listener.get()] { raw->Run(); });
+  return listener;
+}
+
+Listener::Listener(ListeningSocket socket, UniqueFd wake, UsageLimiter& limiter,
+                   std::function<void(Connection)> on_connection)
+    : socket_(std::make_unique<ListeningSocket>(std::move(socket))),
+      wake_(std::move(wake)),
+      limiter_(limiter),
+      on_connection_(std::move(on_connection)) {}
+
+Listener::~Listener() { Stop(); }
+
+void Listener::Stop() {
+  if (!thread_.joinable()) return;
+  eventfd_write(wake_.get(), 1);
+  thread_.join();
+  socket_.reset();
+}
+
+void Listener::Run() {
+  bool paused = false;
+  for (;;) {
+    std::array<pollfd, 2> entries = {pollfd{.fd = wake_.get(), .events = POLLIN, .revents = 0},
+                                     pollfd{.fd = socket_->fd(), .events = POLLIN, .revents = 0}};
+    const nfds_t watched = paused ? 1 : 2;
+    if (poll(entries.data(), watched, paused ? kPauseMilliseconds : -1) < 0 && errno != EINTR) {
+      spdlog::error("listener: poll: {}", std::strerror(errno));
+      return;
+    }
+    if (entries[0].revents != 0) return;
+    paused = !paused && entries[1].revents != 0 && !AcceptOne();
+  }
+}
+
+bool Listener::AcceptOne() {
+  UniqueFd socket(accept4(socket_->fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!socket.valid()) {
+    // The client may have gone before it was accepted; everything else is a lack of something.
+    if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return true;
+    spdlog::warn("listener: accept: {}; trying again in {} ms", std::strerror(errno), kPauseMilliseconds);
+    return false;
+  }
+  const uid_t uid = PeerUid(socket.get());
+  if (limiter_.IsFull(uid)) {
+    spdlog::debug("listener: refused a connection of uid {}: too many", uid);
+    return true;
+  }
+  auto subject = AttestPeer(socket.get());
+  if (!subject.ok()) {
+    spdlog::info("listener: refused a connection of uid {}: {}", uid, std::string(subject.status().message()));
+    return true;
+  }
+  auto permit = limiter_.Take(*subject);
+  if (!permit.ok()) {
+    spdlog::debug("listener: refused a connection of uid {} pid {}: {}", uid, subject->pid,
+                  std::string(permit.status().message()));
+    return true;
+  }
+  on_connection_({std::move(socket), *std::move(subject), *std::move(permit)});
+  return true;
+}
+
+}  // namespace ddskey
