@@ -1,0 +1,231 @@
+#include "daemon/backend/device_queue.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace ddskey {
+namespace {
+
+constexpr size_t kLongestFairness = 64;
+
+DeviceQueue::Time Now() { return std::chrono::steady_clock::now(); }
+
+absl::Status Closed() { return absl::CancelledError("the key backend is shutting down"); }
+
+// WaitUntil is wait_until without the overflow that Time::max() meets in some implementations.
+void WaitUntil(std::condition_variable& condition, std::unique_lock<std::mutex>& lock, DeviceQueue::Time time) {
+  if (time == DeviceQueue::Time::max()) {
+    condition.wait(lock);
+  } else {
+    condition.wait_until(lock, time);
+  }
+}
+
+}  // namespace
+
+DeviceQueue::Turn::~Turn() {
+  if (queue_ != nullptr) Fail(absl::InternalError("the key backend dropped the work"));
+}
+
+bool DeviceQueue::Turn::done() const {
+  const std::lock_guard lock(queue_->mutex_);
+  return !queue_->running_.contains(entry_.id);
+}
+
+void DeviceQueue::Turn::Finish(absl::StatusOr<SealedKey> result) {
+  auto done = std::exchange(queue_, nullptr)->TakeDone(entry_.id);
+  if (done.has_value()) std::get<KeyBackend::CreateDone> (*done)(std::move(result));
+}
+
+void DeviceQueue::Turn::Finish(absl::StatusOr<Signature> result) {
+  auto done = std::exchange(queue_, nullptr)->TakeDone(entry_.id);
+  if (done.has_value()) std::get<KeyBackend::SignDone> (*done)(std::move(result));
+}
+
+void DeviceQueue::Turn::Fail(const absl::Status& error) {
+  const auto done = std::exchange(queue_, nullptr)->TakeDone(entry_.id);
+  if (done.has_value()) Refuse(*done, error);
+}
+
+DeviceQueue::DeviceQueue(const FairQueue::Options& options, std::function<std::string()> explain)
+    : capacity_(options.capacity), explain_(std::move(explain)), waiting_(options) {
+  expirer_ = std::thread([this] { Expire(); });
+}
+
+DeviceQueue::~DeviceQueue() {
+  Close();
+  Abandon();
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  timer_.notify_all();
+  expirer_.join();
+}
+
+DeviceQueue::WorkId DeviceQueue::Submit(CreateRequest request, WorkOptions options, KeyBackend::CreateDone done) {
+  return SubmitAny(request, std::move(options), std::move(done));
+}
+
+DeviceQueue::WorkId DeviceQueue::Submit(SignRequest request, WorkOptions options, KeyBackend::SignDone done) {
+  return SubmitAny(std::move(request), std::move(options), std::move(done));
+}
+
+DeviceQueue::WorkId DeviceQueue::SubmitAny(KeyRequest request, WorkOptions options, KeyDone done) {
+  const Time now = Now();
+  absl::Status refusal;
+  WorkId id = 0;
+  bool earlier = false;
+  {
+    const std::lock_guard lock(mutex_);
+    id = ++last_id_;
+    if (closed_) {
+      refusal = Closed();
+    } else if (options.fairness.size() > kLongestFairness) {
+      refusal = absl::InvalidArgumentError(absl::StrCat("a fairness id has at most ", kLongestFairness, " octets"));
+    } else if (options.deadline <= now) {
+      refusal = absl::DeadlineExceededError("the deadline had passed before the work reached the key device");
+    } else {
+      refusal = waiting_.Check(options);
+    }
+    if (refusal.ok()) {
+      earlier = options.deadline < next_expiry_;
+      if (earlier) next_expiry_ = options.deadline;
+      waiting_.Push({id, std::move(options), std::move(request), std::move(done)}, now);
+    }
+  }
+  if (!refusal.ok()) {
+    Refuse(done, refusal);
+    return id;
+  }
+  work_.notify_one();
+  if (earlier) timer_.notify_one();
+  return id;
+}
+
+void DeviceQueue::Cancel(WorkId id) {
+  std::optional<FairQueue::Entry> entry;
+  {
+    const std::lock_guard lock(mutex_);
+    entry = waiting_.Remove(id, Now());
+  }
+  if (entry.has_value()) Refuse(entry->done, absl::CancelledError("the work was cancelled"));
+}
+
+std::optional<DeviceQueue::Turn> DeviceQueue::Take(Time until) {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (closed_ || std::exchange(nudged_, false)) return std::nullopt;
+    const Time now = Now();
+    if (RefuseExpired(lock, now)) continue;
+    if (!paused_) {
+      if (auto entry = waiting_.Pop(now); entry.has_value()) {
+        running_.emplace(entry->id,
+                         Running{std::move(entry->done), entry->options.work_class, entry->options.deadline, now});
+        return Turn(this, std::move(*entry));
+      }
+    }
+    if (until <= now) return std::nullopt;
+    WaitUntil(work_, lock, paused_ ? until : std::min(until, waiting_.NextToken()));
+  }
+}
+
+void DeviceQueue::Nudge() {
+  {
+    const std::lock_guard lock(mutex_);
+    nudged_ = true;
+  }
+  work_.notify_one();
+}
+
+void DeviceQueue::SetPaused(bool paused) {
+  {
+    const std::lock_guard lock(mutex_);
+    paused_ = paused;
+  }
+  work_.notify_all();
+}
+
+void DeviceQueue::Close() {
+  std::vector<FairQueue::Entry> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    waiting = waiting_.Clear(Now());
+  }
+  work_.notify_all();
+  for (const FairQueue::Entry& entry : waiting) Refuse(entry.done, Closed());
+}
+
+void DeviceQueue::Abandon() {
+  std::map<WorkId, Running> running;
+  {
+    const std::lock_guard lock(mutex_);
+    running.swap(running_);
+  }
+  for (const auto& [id, work] : running) Refuse(work.done, Closed());
+}
+
+size_t DeviceQueue::size() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_.size();
+}
+
+// TakeDone hands out the completion of work that an owner has, unless it was called already.
+std::optional<KeyDone> DeviceQueue::TakeDone(WorkId id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = running_.find(id);
+  if (found == running_.end()) return std::nullopt;
+  waiting_.Charge(found->second.work_class, Now() - found->second.began);
+  KeyDone done = std::move(found->second.done);
+  running_.erase(found);
+  return done;
+}
+
+DeviceQueue::Time DeviceQueue::NextDeadline() const {
+  Time next = waiting_.NextDeadline();
+  for (const auto& [id, work] : running_) next = std::min(next, work.deadline);
+  return next;
+}
+
+std::vector<KeyDone> DeviceQueue::CollectExpired(Time now) {
+  std::vector<KeyDone> expired;
+  for (FairQueue::Entry& entry : waiting_.Expire(now)) expired.push_back(std::move(entry.done));
+  for (auto work = running_.begin(); work != running_.end();) {
+    if (work->second.deadline > now) {
+      ++work;
+      continue;
+    }
+    waiting_.Charge(work->second.work_class, now - work->second.began);
+    expired.push_back(std::move(work->second.done));
+    work = running_.erase(work);
+  }
+  return expired;
+}
+
+// RefuseExpired completes what has missed its deadline, with `lock` released meanwhile; false if there was nothing.
+bool DeviceQueue::RefuseExpired(std::unique_lock<std::mutex>& lock, Time now) {
+  if (NextDeadline() > now) return false;
+  const std::vector<KeyDone> expired = CollectExpired(now);
+  lock.unlock();
+  const std::string reason = explain_ ? explain_() : "";
+  const absl::Status status = absl::DeadlineExceededError(
+      absl::StrCat("the key device did not get it done in time", reason.empty() ? "" : ": ", reason));
+  for (const KeyDone& done : expired) Refuse(done, status);
+  lock.lock();
+  return true;
+}
+
+void DeviceQueue::Expire() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    if (RefuseExpired(lock, Now())) continue;
+    next_expiry_ = NextDeadline();
+    WaitUntil(timer_, lock, next_expiry_);
+  }
+}
+
+}  // namespace ddskey

@@ -1,0 +1,244 @@
+#include "daemon/backend/device_queue.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "test/support/process.h"
+#include "test/support/status_matchers.h"
+
+namespace ddskey {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using test::StatusIs;
+using test::WaitFor;
+using ::testing::HasSubstr;
+
+WorkOptions In(std::chrono::nanoseconds time) {
+  return {std::chrono::steady_clock::now() + time, WorkClass::kCompletion, ""};
+}
+
+// Answer keeps the results that a completion was called with.
+class Answer {
+ public:
+  KeyBackend::SignDone Done() {
+    return [this](absl::StatusOr<Signature> result) {
+      const std::lock_guard lock(mutex_);
+      results_.push_back(std::move(result));
+    };
+  }
+  size_t count() const {
+    const std::lock_guard lock(mutex_);
+    return results_.size();
+  }
+  absl::StatusOr<Signature> Wait() const {
+    WaitFor([this] { return count() > 0; });
+    const std::lock_guard lock(mutex_);
+    if (results_.empty()) return absl::UnknownError("no completion");
+    return results_.front();
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<absl::StatusOr<Signature>> results_;
+};
+
+TEST(DeviceQueueTest, HandsWorkToTheOwnerAndItsResultToTheCaller) {
+  DeviceQueue queue;
+  Answer answer;
+  queue.Submit(SignRequest{{}, SignatureScheme::kRsaPssSha256, "digest"}, In(seconds(20)), answer.Done());
+  auto turn = queue.Take();
+  ASSERT_TRUE(turn.has_value());
+  EXPECT_EQ(std::get<SignRequest>(turn->request()).digest, "digest");
+  EXPECT_FALSE(turn->done());
+  turn->Finish(Signature{"signed"});
+  ASSERT_OK_AND_ASSIGN(const Signature signature, answer.Wait());
+  EXPECT_EQ(signature.octets, "signed");
+}
+
+TEST(DeviceQueueTest, ExpiresWaitingWorkWhileTheDeviceIsStuck) {
+  DeviceQueue queue({}, [] { return "the device sleeps"; });
+  Answer first;
+  Answer second;
+  queue.Submit(SignRequest{}, In(seconds(100)), first.Done());
+  auto stuck = queue.Take();
+  queue.Submit(SignRequest{}, In(milliseconds(20)), second.Done());
+  EXPECT_THAT(second.Wait(), StatusIs(absl::StatusCode::kDeadlineExceeded, HasSubstr("the device sleeps")));
+  EXPECT_EQ(first.count(), 0u);
+  stuck->Finish(Signature{});
+  EXPECT_OK(first.Wait());
+}
+
+TEST(DeviceQueueTest, ExpiresWorkInTheHandsOfAStuckOwnerAndDropsItsLateResult) {
+  DeviceQueue queue;
+  Answer answer;
+  queue.Submit(SignRequest{}, In(milliseconds(20)), answer.Done());
+  auto turn = queue.Take();
+  ASSERT_TRUE(turn.has_value());
+  EXPECT_THAT(answer.Wait(), StatusIs(absl::StatusCode::kDeadlineExceeded));
+  EXPECT_TRUE(turn->done());
+  turn->Finish(Signature{"late"});
+  EXPECT_EQ(answer.count(), 1u);
+}
+
+TEST(DeviceQueueTest, AnEarlierDeadlineThatComesLaterIsStillMet) {
+  DeviceQueue queue;
+  Answer late;
+  Answer early;
+  queue.Submit(SignRequest{}, In(seconds(100)), late.Done());
+  queue.Submit(SignRequest{}, In(milliseconds(10)), early.Done());
+  EXPECT_THAT(early.Wait(), StatusIs(absl::StatusCode::kDeadlineExceeded));
+  EXPECT_EQ(late.count(), 0u);
+}
+
+TEST(DeviceQueueTest, RefusesAtOnceWhatCannotBeDone) {
+  FairQueue::Options options;
+  options.capacity = 2;
+  DeviceQueue queue(options);
+  Answer fitting;
+  Answer past;
+  Answer unfair;
+  Answer full;
+  queue.Submit(SignRequest{}, In(seconds(-1)), past.Done());
+  EXPECT_THAT(past.Wait(), StatusIs(absl::StatusCode::kDeadlineExceeded));
+  WorkOptions too_long = In(seconds(20));
+  too_long.fairness = std::string(65, 'x');
+  queue.Submit(SignRequest{}, too_long, unfair.Done());
+  EXPECT_THAT(unfair.Wait(), StatusIs(absl::StatusCode::kInvalidArgument));
+  queue.Submit(SignRequest{}, In(seconds(20)), fitting.Done());
+  queue.Submit(SignRequest{}, In(seconds(20)), fitting.Done());
+  queue.Submit(SignRequest{}, In(seconds(20)), full.Done());
+  EXPECT_EQ(full.count(), 1u) << "before Submit returns";
+  EXPECT_THAT(full.Wait(), StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_EQ(fitting.count(), 0u);
+}
+
+TEST(DeviceQueueTest, CancelCompletesWaitingWorkOnceAndLeavesRunningWorkAlone) {
+  DeviceQueue queue;
+  Answer running;
+  Answer waiting;
+  const auto first = queue.Submit(SignRequest{}, In(seconds(20)), running.Done());
+  auto turn = queue.Take();
+  const auto second = queue.Submit(SignRequest{}, In(seconds(20)), waiting.Done());
+  queue.Cancel(first);
+  queue.Cancel(second);
+  queue.Cancel(second);
+  queue.Cancel(12345);
+  EXPECT_EQ(running.count(), 0u);
+  EXPECT_EQ(waiting.count(), 1u);
+  EXPECT_THAT(waiting.Wait(), StatusIs(absl::StatusCode::kCancelled));
+  turn->Fail(absl::UnavailableError("away"));
+  EXPECT_THAT(running.Wait(), StatusIs(absl::StatusCode::kUnavailable));
+}
+
+TEST(DeviceQueueTest, CloseCancelsWhatWaitsAndEndsTake) {
+  DeviceQueue queue;
+  Answer running;
+  Answer waiting;
+  Answer late;
+  queue.Submit(SignRequest{}, In(seconds(20)), running.Done());
+  auto turn = queue.Take();
+  std::atomic<bool> ended = false;
+  std::thread other([&] { ended = !queue.Take().has_value() || !queue.Take().has_value(); });
+  queue.Submit(SignRequest{}, In(seconds(20)), waiting.Done());
+  queue.Close();
+  other.join();
+  EXPECT_TRUE(ended);
+  queue.Submit(SignRequest{}, In(seconds(20)), late.Done());
+  EXPECT_THAT(late.Wait(), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_EQ(running.count(), 0u);
+  queue.Abandon();
+  EXPECT_THAT(running.Wait(), StatusIs(absl::StatusCode::kCancelled));
+  turn->Finish(Signature{});
+  EXPECT_EQ(running.count(), 1u);
+}
+
+TEST(DeviceQueueTest, AnOwnerThatDropsItsWorkIsReported) {
+  DeviceQueue queue;
+  Answer answer;
+  queue.Submit(SignRequest{}, In(seconds(20)), answer.Done());
+  { const auto turn = queue.Take(); }
+  EXPECT_THAT(answer.Wait(), StatusIs(absl::StatusCode::kInternal));
+}
+
+TEST(DeviceQueueTest, TakeEndsAtItsTimeAndWhenNudged) {
+  DeviceQueue queue;
+  EXPECT_FALSE(queue.Take(std::chrono::steady_clock::now()).has_value());
+  queue.Nudge();
+  EXPECT_FALSE(queue.Take().has_value());
+}
+
+TEST(DeviceQueueTest, PausedWorkWaitsAndCanBeCancelled) {
+  DeviceQueue queue;
+  Answer first;
+  Answer second;
+  queue.SetPaused(true);
+  const auto id = queue.Submit(SignRequest{}, In(seconds(20)), first.Done());
+  queue.Submit(SignRequest{}, In(seconds(20)), second.Done());
+  EXPECT_FALSE(queue.Take(std::chrono::steady_clock::now()).has_value());
+  queue.Cancel(id);
+  EXPECT_THAT(first.Wait(), StatusIs(absl::StatusCode::kCancelled));
+  queue.SetPaused(false);
+  auto turn = queue.Take();
+  ASSERT_TRUE(turn.has_value());
+  turn->Finish(Signature{});
+  EXPECT_OK(second.Wait());
+}
+
+TEST(DeviceQueueTest, S6ReplyWithoutATokenWaitsForIt) {
+  FairQueue::Options options;
+  options.reply_burst = 1;
+  options.replies_per_second = 50;
+  DeviceQueue queue(options);
+  Answer answers;
+  const auto began = std::chrono::steady_clock::now();
+  for (int i = 0; i < 3; ++i) {
+    queue.Submit(SignRequest{}, {began + seconds(20), WorkClass::kReply, "peer"}, answers.Done());
+  }
+  for (int i = 0; i < 3; ++i) queue.Take()->Finish(Signature{});
+  EXPECT_GE(std::chrono::steady_clock::now() - began, milliseconds(40));
+  EXPECT_EQ(answers.count(), 3u);
+}
+
+TEST(DeviceQueueTest, CompletesEachWorkOnceWhenEverythingHappensAtOnce) {
+  DeviceQueue queue;
+  constexpr int kThreads = 4;
+  constexpr int kEach = 500;
+  std::vector<std::atomic<int>> completions(kThreads * kEach);
+  std::thread owner([&] {
+    while (!queue.closed()) {
+      if (auto turn = queue.Take()) turn->Finish(Signature{});
+    }
+  });
+  std::vector<std::thread> callers;
+  for (int thread = 0; thread < kThreads; ++thread) {
+    callers.emplace_back([&, thread] {
+      for (int i = 0; i < kEach; ++i) {
+        auto& count = completions[thread * kEach + i];
+        const auto id = queue.Submit(SignRequest{}, In(std::chrono::microseconds(i % 5 * 20)),
+                                     [&count](const absl::StatusOr<Signature>&) { ++count; });
+        if (i % 3 == 0) queue.Cancel(id);
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  queue.Close();
+  owner.join();
+  queue.Abandon();
+  for (const auto& count : completions) {
+    ASSERT_TRUE(WaitFor([&count] { return count > 0; }));
+    ASSERT_EQ(count, 1);
+  }
+}
+
+}  // namespace
+}  // namespace ddskey

@@ -1,0 +1,52 @@
+#include "daemon/backend/key_work.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+
+namespace ddskey {
+namespace {
+
+constexpr size_t kDigestSize = 32;
+
+bool Fits(SignatureScheme scheme, KeyAlgorithm algorithm) {
+  switch (scheme) {
+    case SignatureScheme::kEcdsaSha256:
+      return algorithm == KeyAlgorithm::kEcP256;
+    case SignatureScheme::kRsaPssSha256:
+    case SignatureScheme::kRsaPkcs1Sha256:
+      return algorithm == KeyAlgorithm::kRsa2048;
+  }
+  return false;
+}
+
+}  // namespace
+
+void Refuse(const KeyDone& done, const absl::Status& status) {
+  std::visit([&status](const auto& call) { call(status); }, done);
+}
+
+absl::Status CheckCreate(const CreateRequest& request) {
+  if (request.algorithm != KeyAlgorithm::kEcP256 && request.algorithm != KeyAlgorithm::kRsa2048) {
+    return absl::UnimplementedError("no backend makes keys of this algorithm");
+  }
+  if (request.purpose != KeyPurpose::kHandshake && request.purpose != KeyPurpose::kDigest) {
+    return absl::UnimplementedError(
+        absl::StrCat("no backend makes keys of the purpose ", std::string(PurposeName(request.purpose))));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckSign(const SignRequest& request) {
+  if (request.digest.size() != kDigestSize) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a digest to sign has ", kDigestSize, " octets, not ", request.digest.size()));
+  }
+  if (!Fits(request.scheme, request.key.algorithm)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the signature scheme does not fit a key of ", std::string(AlgorithmName(request.key.algorithm))));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace ddskey

@@ -1,0 +1,45 @@
+#ifndef DAEMON_BACKEND_KEY_WORK_H_
+#define DAEMON_BACKEND_KEY_WORK_H_
+
+#include <string>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "daemon/backend/key_backend.h"
+#include "proto/contract/algorithm.h"
+
+namespace ddskey {
+
+// CreateRequest asks a device for a new key.
+struct CreateRequest {
+  KeyAlgorithm algorithm = KeyAlgorithm::kEcP256;
+  KeyPurpose purpose = KeyPurpose::kHandshake;
+};
+
+// SignRequest asks a device for a signature.
+struct SignRequest {
+  SealedKey key;
+  SignatureScheme scheme = SignatureScheme::kEcdsaSha256;
+  std::string digest;
+};
+
+// KeyRequest is what can be asked of a device.
+using KeyRequest = std::variant<CreateRequest, SignRequest>;
+
+// KeyDone is whom to tell; it fits the request.
+using KeyDone = std::variant<KeyBackend::CreateDone, KeyBackend::SignDone>;
+
+// Refuse calls `done` with `status`, which is an error.
+void Refuse(const KeyDone& done, const absl::Status& status);
+
+// CheckCreate is the part of SubmitCreate's contract that needs no device: UNIMPLEMENTED for keys that no backend of
+// this version makes.
+absl::Status CheckCreate(const CreateRequest& request);
+
+// CheckSign is the part of SubmitSign's contract that needs no device: INVALID_ARGUMENT unless the digest has 32 octets
+// and the scheme fits the key.
+absl::Status CheckSign(const SignRequest& request);
+
+}  // namespace ddskey
+
+#endif  // DAEMON_BACKEND_KEY_WORK_H_
