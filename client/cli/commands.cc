@@ -1,0 +1,23 @@
+#include "client/cli/commands.h"
+
+#include "client/cli/text.h"
+#include "proto/contract/key_name.h"
+
+namespace ddskey::cli {
+
+std::span<const Command* const> Commands() {
+  static constexpr const Command* kCommands[] = {
+      &kKeyCreate, &kKeyList, &kKeyShow, &kKeyDelete, &kCsr, &kCertInstall, &kCertShow, &kStatus,
+  };
+  return kCommands;
+}
+
+absl::StatusOr<std::string> CheckedName(const Arguments& arguments) {
+  const std::string& name = arguments.operands().front();
+  if (KeyName::Parse(name).has_value()) return name;
+  return UsageError(
+      "\"" + Escape(name) +
+      "\" cannot be a key's name: 1 to 63 letters, digits, '.', '_' and '-', the first a letter or digit");
+}
+
+}  // namespace ddskey::cli

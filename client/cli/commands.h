@@ -1,0 +1,27 @@
+#ifndef CLIENT_CLI_COMMANDS_H_
+#define CLIENT_CLI_COMMANDS_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "client/cli/arguments.h"
+#include "client/cli/command.h"
+
+namespace ddskey::cli {
+
+// Each command is in a file of its own: kKeyCreate in key_create.cc.
+extern const Command kCertInstall;
+extern const Command kCertShow;
+extern const Command kCsr;
+extern const Command kKeyCreate;
+extern const Command kKeyDelete;
+extern const Command kKeyList;
+extern const Command kKeyShow;
+extern const Command kStatus;
+
+// CheckedName returns the operand NAME if it can be a key's name, else a usage error.
+absl::StatusOr<std::string> CheckedName(const Arguments& arguments);
+
+}  // namespace ddskey::cli
+
+#endif  // CLIENT_CLI_COMMANDS_H_

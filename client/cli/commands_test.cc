@@ -1,0 +1,202 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "client/cli/fake_admin_client.h"
+#include "test/support/temp_dir.h"
+
+namespace ddskey::cli {
+namespace {
+
+using ::ddskey::test::ReadFile;
+using ::ddskey::test::TempDir;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+const char kCertificate[] = "-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----";
+
+v1::Key Talker() {
+  v1::Key key;
+  key.set_name("talker");
+  key.set_algorithm("ec-p256");
+  key.set_purpose("handshake");
+  key.set_backend("tpm");
+  key.set_state("active");
+  key.set_generation(1);
+  key.set_created(1'790'000'000);
+  key.set_public_key_sha256("abcd");
+  return key;
+}
+
+v1::Key Certified() {
+  v1::Key key = Talker();
+  key.mutable_certificate()->set_subject("CN=talker,O=Robots");
+  key.mutable_certificate()->set_issuer("CN=ca\x1b[2J");
+  key.mutable_certificate()->set_not_after(1'800'000'000 + 30 * 86'400);
+  key.mutable_certificate()->add_anchors("CN=ca");
+  return key;
+}
+
+TEST(KeyCreateTest, AsksForAHandshakeKeyUnlessTold) {
+  Script script;
+  script.key = Talker();
+  const Outcome outcome = RunWith(script, {"key", "create", "talker"});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(script.create.name(), "talker");
+  EXPECT_EQ(script.create.algorithm(), "ec-p256");
+  EXPECT_EQ(script.create.purpose(), "handshake");
+  EXPECT_EQ(script.create.backend(), "");
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("tpm"), HasSubstr("ddskeyctl csr talker")));
+
+  EXPECT_EQ(RunWith(script, {"key", "create", "t", "--algorithm=rsa-2048", "--backend=b", "--purpose=digest"}).code, 0);
+  EXPECT_EQ(script.create.algorithm(), "rsa-2048");
+  EXPECT_EQ(script.create.purpose(), "digest");
+  EXPECT_EQ(script.create.backend(), "b");
+}
+
+TEST(KeyListTest, PrintsATable) {
+  Script script;
+  script.keys = {Certified(), Talker()};
+  const Outcome outcome = RunWith(script, {"key", "list"});
+  EXPECT_EQ(
+      outcome.out,
+      "NAME    ALGORITHM  PURPOSE    BACKEND  STATE   SUBJECT             CERTIFICATE VALID UNTIL\n"
+      "talker  ec-p256    handshake  tpm      active  CN=talker,O=Robots  2027-02-14 08:00:00 UTC (30 days left)\n"
+      "talker  ec-p256    handshake  tpm      active  -                   no certificate\n");
+  EXPECT_FALSE(script.list.include_deleted());
+  RunWith(script, {"key", "list", "--all"});
+  EXPECT_TRUE(script.list.include_deleted());
+}
+
+TEST(KeyListTest, SaysHowToMakeTheFirst) {
+  Script script;
+  EXPECT_THAT(RunWith(script, {"key", "list"}).out, HasSubstr("ddskeyctl key create"));
+  EXPECT_EQ(RunWith(script, {"key", "list", "--json"}).out, "{\n \"keys\": []\n}\n");
+}
+
+TEST(KeyShowTest, ShowsTheCertificateEscaped) {
+  Script script;
+  script.key = Certified();
+  const Outcome outcome = RunWith(script, {"key", "show", "talker"});
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("30 days left"), HasSubstr("CN=ca\\x1b[2J"), Not(HasSubstr("\x1b"))));
+  script.key = Talker();
+  EXPECT_THAT(RunWith(script, {"key", "show", "talker"}).out, HasSubstr("Certificate:  none"));
+}
+
+TEST(JsonTest, HoldsAllFieldsByTheirNamesInTheProto) {
+  Script script;
+  script.key = Certified();
+  const Outcome outcome = RunWith(script, {"key", "show", "talker", "--json"});
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("\"public_key_sha256\": \"abcd\""), HasSubstr("\"generation\": 1"),
+                                 HasSubstr("\"created\": \"1790000000\""), HasSubstr("\\u001b")));
+  EXPECT_THAT(outcome.err, IsEmpty());
+}
+
+TEST(KeyDeleteTest, DeletesOnlyWhatWasConfirmed) {
+  Script script;
+  EXPECT_EQ(RunWith(script, {"key", "delete", "a"}).code, 2);  // Nobody to ask.
+  EXPECT_EQ(script.calls, 0);
+  for (const std::string answer : {"", "\n", "n\n", "yes please\n", "Y es\n"}) {
+    const Outcome refused = RunWith(script, {"key", "delete", "a"}, answer);
+    EXPECT_EQ(refused.code, 1) << answer;
+    EXPECT_THAT(refused.err, HasSubstr("nothing was deleted"));
+  }
+  EXPECT_EQ(script.calls, 0);
+  EXPECT_EQ(RunWith(script, {"key", "delete", "a"}, "y\n").code, 0);
+  EXPECT_EQ(RunWith(script, {"key", "delete", "a", "--yes"}).code, 0);
+  EXPECT_EQ(script.calls, 2);
+  EXPECT_EQ(script.remove.name(), "a");
+  EXPECT_FALSE(script.remove.purge());
+}
+
+TEST(KeyDeleteTest, PurgesOnlyWhenTold) {
+  Script script;
+  EXPECT_THAT(RunWith(script, {"key", "delete", "a", "--purge"}, "n\n").err, HasSubstr("for good?"));
+  EXPECT_EQ(RunWith(script, {"key", "delete", "a", "--purge", "--yes"}).code, 0);
+  EXPECT_TRUE(script.remove.purge());
+}
+
+TEST(CsrTest, PrintsTheRequestAlone) {
+  Script script;
+  const Outcome outcome = RunWith(script, {"csr", "talker", "--subject", "CN=talker,O=Robots"});
+  EXPECT_EQ(outcome.out, script.csr_pem);
+  EXPECT_EQ(script.csr.key_name(), "talker");
+  ASSERT_EQ(script.csr.subject_size(), 2);
+  EXPECT_EQ(script.csr.subject(0).type(), "O");
+  EXPECT_EQ(script.csr.subject(1).value(), "talker");
+  EXPECT_EQ(script.csr.key_usage_size(), 0);
+}
+
+TEST(CsrTest, WritesANewFile) {
+  const TempDir folder;
+  const std::string path = folder.File("talker.csr");
+  Script script;
+  const std::vector<std::string> words = {"csr", "talker",      "--subject",        "/CN=talker",  "--out",
+                                          path,  "--key-usage", "digitalSignature", "--key-usage", "keyAgreement"};
+  EXPECT_EQ(RunWith(script, words).code, 0);
+  EXPECT_EQ(ReadFile(path), script.csr_pem);
+  EXPECT_EQ(script.csr.key_usage_size(), 2);
+  EXPECT_EQ(RunWith(script, words).code, 1);  // It is there already.
+}
+
+TEST(CertInstallTest, SendsWhatTheFilesHold) {
+  const TempDir folder;
+  Script script;
+  script.key = Certified();
+  const std::string leaf = folder.Write("leaf.pem", kCertificate);
+  const std::string ca = folder.Write("ca.pem", std::string("# one\n") + kCertificate);
+  const Outcome outcome =
+      RunWith(script, {"cert", "install", "talker", "--certificate", leaf, "--ca", ca, "--ca", leaf});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(script.install.key_name(), "talker");
+  EXPECT_EQ(script.install.certificate_chain(), kCertificate);
+  EXPECT_EQ(script.install.anchors(), std::string("# one\n") + kCertificate + "\n" + kCertificate + "\n");
+  EXPECT_THAT(outcome.out, HasSubstr("CN=talker,O=Robots"));
+}
+
+TEST(CertInstallTest, SendsNothingIfAFileIsWrong) {
+  const TempDir folder;
+  Script script;
+  const std::string leaf = folder.Write("leaf.pem", kCertificate);
+  const std::string key = folder.Write("key.pem", "-----BEGIN PRIVATE KEY-----\n");
+  EXPECT_EQ(RunWith(script, {"cert", "install", "talker", "--certificate", key}).code, 1);
+  EXPECT_EQ(RunWith(script, {"cert", "install", "talker", "--certificate", leaf, "--ca", key}).code, 1);
+  EXPECT_EQ(RunWith(script, {"cert", "install", "talker", "--certificate", folder.File("none")}).code, 1);
+  const std::string big = folder.Write("big.pem", kCertificate + std::string(40000, '\n'));
+  EXPECT_EQ(RunWith(script, {"cert", "install", "talker", "--certificate", leaf, "--ca", big, "--ca", big}).code, 1);
+  EXPECT_EQ(script.calls, 0);
+}
+
+TEST(CertShowTest, ShowsASummaryOrTheCertificate) {
+  Script script;
+  *script.certificate.mutable_certificate() = Certified().certificate();
+  script.certificate.set_chain_pem(kCertificate);
+  EXPECT_THAT(RunWith(script, {"cert", "show", "talker"}).out, HasSubstr("Subject:      CN=talker,O=Robots\n"));
+  EXPECT_EQ(RunWith(script, {"cert", "show", "talker", "--pem"}).out, kCertificate);
+}
+
+TEST(StatusTest, FailsWhenSomethingNeedsAttention) {
+  Script script;
+  script.daemon.set_version("0.1.0");
+  v1::BackendStatus& backend = *script.daemon.add_backends();
+  backend.set_name("tpm");
+  backend.set_healthy(true);
+  backend.set_signatures(42);
+  const Outcome healthy = RunWith(script, {"status"});
+  EXPECT_EQ(healthy.code, 0);
+  EXPECT_THAT(healthy.out, AllOf(HasSubstr("ddskeyd 0.1.0"), HasSubstr("42 signatures"), HasSubstr("healthy")));
+
+  script.daemon.set_policy_error("policy:3:1: unknown field");
+  EXPECT_EQ(RunWith(script, {"status"}).code, 1);
+  script.daemon.clear_policy_error();
+  backend.set_healthy(false);
+  backend.set_problem("the TPM is away");
+  const Outcome ill = RunWith(script, {"status", "--json"});
+  EXPECT_EQ(ill.code, 1);
+  EXPECT_THAT(ill.out, HasSubstr("\"healthy\": false"));
+  EXPECT_THAT(ill.err, HasSubstr("the TPM is away"));
+}
+
+}  // namespace
+}  // namespace ddskey::cli

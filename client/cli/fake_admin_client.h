@@ -1,0 +1,119 @@
+#ifndef CLIENT_CLI_FAKE_ADMIN_CLIENT_H_
+#define CLIENT_CLI_FAKE_ADMIN_CLIENT_H_
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "client/admin_client.h"
+#include "client/cli/program.h"
+
+namespace ddskey::cli {
+
+// Script is what a FakeAdminClient answers, and what it was asked.
+struct Script {
+  absl::Status status;
+  v1::Key key;
+  std::vector<v1::Key> keys;
+  v1::GetCertificateResponse certificate;
+  v1::GetStatusResponse daemon;
+  std::string csr_pem = "-----BEGIN CERTIFICATE REQUEST-----\n";
+
+  int calls = 0;
+  std::string socket;
+  std::chrono::milliseconds timeout{0};
+  v1::CreateKeyRequest create;
+  v1::ListKeysRequest list;
+  v1::DeleteKeyRequest remove;
+  v1::CreateCertificateSigningRequestRequest csr;
+  v1::InstallCertificateRequest install;
+};
+
+// FakeAdminClient answers from a script.
+class FakeAdminClient : public AdminClient {
+ public:
+  explicit FakeAdminClient(Script* script) : script_(*script) {}
+
+  absl::StatusOr<v1::CreateKeyResponse> CreateKey(const v1::CreateKeyRequest& request) override {
+    script_.create = request;
+    v1::CreateKeyResponse response;
+    *response.mutable_key() = script_.key;
+    return Answer(response);
+  }
+  absl::StatusOr<v1::ListKeysResponse> ListKeys(const v1::ListKeysRequest& request) override {
+    script_.list = request;
+    v1::ListKeysResponse response;
+    response.mutable_keys()->Assign(script_.keys.begin(), script_.keys.end());
+    return Answer(response);
+  }
+  absl::StatusOr<v1::GetKeyResponse> GetKey(const v1::GetKeyRequest&) override {
+    v1::GetKeyResponse response;
+    *response.mutable_key() = script_.key;
+    return Answer(response);
+  }
+  absl::StatusOr<v1::DeleteKeyResponse> DeleteKey(const v1::DeleteKeyRequest& request) override {
+    script_.remove = request;
+    return Answer(v1::DeleteKeyResponse());
+  }
+  absl::StatusOr<v1::CreateCertificateSigningRequestResponse> CreateCertificateSigningRequest(
+      const v1::CreateCertificateSigningRequestRequest& request) override {
+    script_.csr = request;
+    v1::CreateCertificateSigningRequestResponse response;
+    response.set_csr_pem(script_.csr_pem);
+    return Answer(response);
+  }
+  absl::StatusOr<v1::InstallCertificateResponse> InstallCertificate(
+      const v1::InstallCertificateRequest& request) override {
+    script_.install = request;
+    v1::InstallCertificateResponse response;
+    *response.mutable_key() = script_.key;
+    return Answer(response);
+  }
+  absl::StatusOr<v1::GetCertificateResponse> GetCertificate(const v1::GetCertificateRequest&) override {
+    return Answer(script_.certificate);
+  }
+  absl::StatusOr<v1::GetStatusResponse> GetStatus(const v1::GetStatusRequest&) override {
+    return Answer(script_.daemon);
+  }
+
+ private:
+  template <typename Response>
+  absl::StatusOr<Response> Answer(const Response& response) {
+    ++script_.calls;
+    if (!script_.status.ok()) return script_.status;
+    return response;
+  }
+
+  Script& script_;
+};
+
+// Outcome is what a run of the program left behind.
+struct Outcome {
+  int code;
+  std::string out;
+  std::string err;
+};
+
+// RunWith runs ddskeyctl against `script`. `answer`, if given, is what a person types.
+inline Outcome RunWith(Script& script, const std::vector<std::string>& words,
+                       const std::optional<std::string>& answer = std::nullopt) {
+  std::istringstream in(answer.value_or(""));
+  std::ostringstream out, err;
+  const auto connect = [&](const std::string& socket, std::chrono::milliseconds timeout) {
+    script.socket = socket;
+    script.timeout = timeout;
+    return std::make_unique<FakeAdminClient>(&script);
+  };
+  const Io io = {
+      .in = in, .out = out, .err = err, .interactive = answer.has_value(), .now = absl::FromUnixSeconds(1'800'000'000)};
+  const ExitCode code = RunProgram(words, connect, io);
+  return {.code = code, .out = out.str(), .err = err.str()};
+}
+
+}  // namespace ddskey::cli
+
+#endif  // CLIENT_CLI_FAKE_ADMIN_CLIENT_H_

@@ -1,0 +1,91 @@
+#include "client/cli/file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace ddskey::cli {
+namespace {
+
+constexpr size_t kMaxSize = size_t{64} * 1024;
+
+absl::Status FromErrno(std::string_view doing, const std::string& path, int error) {
+  const std::string message = std::string(doing) + " " + path + ": " + std::strerror(error);
+  switch (error) {
+    case ENOENT:
+      return absl::NotFoundError(message);
+    case EACCES:
+    case EPERM:
+      return absl::PermissionDeniedError(message);
+    case EEXIST:
+      return absl::AlreadyExistsError(message + "; remove it first, or choose another name");
+    default:
+      return absl::FailedPreconditionError(message);
+  }
+}
+
+// Closes a descriptor at the end of its block.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+absl::StatusOr<std::string> ReadBounded(const std::string& path) {
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  if (file.get() < 0) return FromErrno("cannot read", path, errno);
+  std::string content;
+  std::array<char, 4096> buffer;
+  while (true) {
+    const ssize_t got = read(file.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return FromErrno("cannot read", path, errno);
+    if (got == 0) return content;
+    content.append(buffer.data(), static_cast<size_t>(got));
+    if (content.size() > kMaxSize) return absl::InvalidArgumentError(path + " is larger than 64 KiB");
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadCertificates(const std::string& path) {
+  auto content = ReadBounded(path);
+  if (!content.ok()) return content;
+  if (content->find("PRIVATE KEY-----") != std::string::npos) {
+    return absl::InvalidArgumentError(path + " holds a private key; give a file with the certificate alone");
+  }
+  if (content->find("-----BEGIN CERTIFICATE-----") == std::string::npos) {
+    return absl::InvalidArgumentError(
+        path + " holds no PEM certificate; convert DER with: openssl x509 -inform DER -in " + path);
+  }
+  return content;
+}
+
+absl::Status WriteNewFile(const std::string& path, std::string_view content) {
+  const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+  if (file.get() < 0) return FromErrno("cannot make", path, errno);
+  while (!content.empty()) {
+    const ssize_t put = write(file.get(), content.data(), content.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) {
+      const int error = errno;
+      unlink(path.c_str());
+      return FromErrno("cannot write", path, error);
+    }
+    content.remove_prefix(static_cast<size_t>(put));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace ddskey::cli

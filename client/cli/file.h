@@ -1,0 +1,21 @@
+#ifndef CLIENT_CLI_FILE_H_
+#define CLIENT_CLI_FILE_H_
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace ddskey::cli {
+
+// ReadCertificates reads a file of PEM certificates with the caller's rights, at most 64 KiB. INVALID_ARGUMENT if it
+// holds none, and if it holds a private key: that must not travel to the daemon with them.
+absl::StatusOr<std::string> ReadCertificates(const std::string& path);
+
+// WriteNewFile makes the file `path`, which must not exist, mode 0644.
+absl::Status WriteNewFile(const std::string& path, std::string_view content);
+
+}  // namespace ddskey::cli
+
+#endif  // CLIENT_CLI_FILE_H_

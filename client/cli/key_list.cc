@@ -1,0 +1,47 @@
+#include <string>
+#include <vector>
+
+#include "client/cli/commands.h"
+#include "client/cli/output.h"
+#include "client/cli/text.h"
+#include "proto/contract/status_macros.h"
+
+namespace ddskey::cli {
+namespace {
+
+constexpr Option kOptions[] = {
+    {.name = "all", .value = "", .help = "also deleted keys that were not purged"},
+};
+
+absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
+  v1::ListKeysRequest request;
+  request.set_include_deleted(arguments.Has("all"));
+  ASSIGN_OR_RETURN(const v1::ListKeysResponse response, admin.ListKeys(request));
+  if (io.json) return PrintJson(response, io);
+  if (response.keys().empty()) {
+    io.out << "No keys. Make one with: ddskeyctl key create NAME\n";
+    return absl::OkStatus();
+  }
+  std::vector<std::vector<std::string>> rows = {
+      {"NAME", "ALGORITHM", "PURPOSE", "BACKEND", "STATE", "SUBJECT", "CERTIFICATE VALID UNTIL"}};
+  for (const v1::Key& key : response.keys()) {
+    rows.push_back({key.name(), key.algorithm(), key.purpose(), key.backend(), key.state(),
+                    key.has_certificate() ? key.certificate().subject() : "-",
+                    key.has_certificate() ? FormatEnd(key.certificate().not_after(), io.now) : "no certificate"});
+  }
+  io.out << FormatTable(rows);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+constinit const Command kKeyList = {
+    .name = "key list",
+    .summary = "List the keys.",
+    .details = "",
+    .operands = {},
+    .options = kOptions,
+    .run = &Run,
+};
+
+}  // namespace ddskey::cli

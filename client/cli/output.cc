@@ -1,0 +1,49 @@
+#include "client/cli/output.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <string>
+
+#include "client/cli/text.h"
+
+namespace ddskey::cli {
+
+absl::Status PrintJson(const google::protobuf::Message& message, const Io& io) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.always_print_primitive_fields = true;
+  options.preserve_proto_field_names = true;
+  std::string text;
+  if (!google::protobuf::util::MessageToJsonString(message, &text, options).ok()) {
+    return absl::InternalError("the daemon's answer cannot be written as JSON");
+  }
+  io.out << text;
+  return absl::OkStatus();
+}
+
+void PrintCertificate(const v1::Certificate& certificate, const Io& io) {
+  io.out << "Subject:      " << Escape(certificate.subject()) << '\n'
+         << "Issuer:       " << Escape(certificate.issuer()) << '\n'
+         << "Serial:       " << Escape(certificate.serial()) << '\n'
+         << "Valid from:   " << FormatTime(certificate.not_before()) << '\n'
+         << "Valid until:  " << FormatEnd(certificate.not_after(), io.now) << '\n'
+         << "SHA-256:      " << Escape(certificate.sha256()) << '\n';
+  for (const std::string& anchor : certificate.anchors()) io.out << "Trusts:       " << Escape(anchor) << '\n';
+}
+
+void PrintKey(const v1::Key& key, const Io& io) {
+  io.out << "Name:         " << Escape(key.name()) << '\n'
+         << "Algorithm:    " << Escape(key.algorithm()) << '\n'
+         << "Purpose:      " << Escape(key.purpose()) << '\n'
+         << "Backend:      " << Escape(key.backend()) << '\n'
+         << "State:        " << Escape(key.state()) << '\n'
+         << "Generation:   " << key.generation() << ", made " << FormatTime(key.created()) << '\n'
+         << "Public key:   SHA-256 " << Escape(key.public_key_sha256()) << '\n';
+  if (key.has_certificate()) {
+    PrintCertificate(key.certificate(), io);
+  } else {
+    io.out << "Certificate:  none\n";
+  }
+}
+
+}  // namespace ddskey::cli

@@ -1,0 +1,23 @@
+#ifndef CLIENT_CLI_OUTPUT_H_
+#define CLIENT_CLI_OUTPUT_H_
+
+#include <google/protobuf/message.h>
+
+#include "absl/status/status.h"
+#include "client/cli/command.h"
+#include "ddskey/v1/admin.pb.h"
+
+namespace ddskey::cli {
+
+// PrintJson prints `message` as one JSON object: all fields, named as in admin.proto, 64 bit numbers as strings.
+absl::Status PrintJson(const google::protobuf::Message& message, const Io& io);
+
+// PrintKey prints a key for people, a line a field.
+void PrintKey(const v1::Key& key, const Io& io);
+
+// PrintCertificate prints a certificate for people.
+void PrintCertificate(const v1::Certificate& certificate, const Io& io);
+
+}  // namespace ddskey::cli
+
+#endif  // CLIENT_CLI_OUTPUT_H_

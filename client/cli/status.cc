@@ -1,0 +1,69 @@
+#include <string>
+
+#include "absl/strings/str_join.h"
+#include "client/cli/commands.h"
+#include "client/cli/output.h"
+#include "client/cli/text.h"
+#include "proto/contract/status_macros.h"
+
+namespace ddskey::cli {
+namespace {
+
+void PrintBackend(const v1::BackendStatus& backend, const Io& io) {
+  io.out << "Backend " << Escape(backend.name()) << " (" << Escape(backend.kind())
+         << "): " << (backend.healthy() ? "healthy" : Escape(backend.problem())) << '\n';
+  if (!backend.device().empty()) io.out << "  Device:      " << Escape(backend.device()) << '\n';
+  io.out << "  Protection:  " << Escape(backend.protection()) << '\n'
+         << "  Algorithms:  " << Escape(absl::StrJoin(backend.algorithms(), ", ")) << '\n'
+         << "  Work:        " << backend.signatures() << " signatures since start; " << backend.queue_length() << " of "
+         << backend.queue_limit() << " waiting\n";
+}
+
+void Print(const v1::GetStatusResponse& status, const Io& io) {
+  io.out << "Daemon:      ddskeyd " << Escape(status.version()) << ", running since " << FormatTime(status.started())
+         << '\n'
+         << "Keys:        " << status.keys() << " active (schema " << status.schema_version() << ")\n"
+         << "Policy:      "
+         << (status.policy_file().empty() ? "no file: the superuser administers, nobody uses a key"
+                                          : Escape(status.policy_file()))
+         << " (" << status.policy_rules() << " rules)\n"
+         << "Handshakes:  " << status.handshakes_allowed() << " allowed, " << status.handshakes_refused()
+         << " refused\n";
+  for (const v1::BackendStatus& backend : status.backends()) PrintBackend(backend, io);
+}
+
+// What needs somebody's attention becomes the exit status, so that scripts can watch for it.
+absl::Status Judge(const v1::GetStatusResponse& status) {
+  if (!status.policy_error().empty()) {
+    return absl::FailedPreconditionError("the last reload of the policy was not taken: " + status.policy_error());
+  }
+  for (const v1::BackendStatus& backend : status.backends()) {
+    if (!backend.healthy()) {
+      return absl::FailedPreconditionError("the backend " + backend.name() + " is not healthy: " + backend.problem());
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Run(const Arguments&, AdminClient& admin, const Io& io) {
+  ASSIGN_OR_RETURN(const v1::GetStatusResponse response, admin.GetStatus(v1::GetStatusRequest()));
+  if (io.json) {
+    RETURN_IF_ERROR(PrintJson(response, io));
+  } else {
+    Print(response, io);
+  }
+  return Judge(response);
+}
+
+}  // namespace
+
+constinit const Command kStatus = {
+    .name = "status",
+    .summary = "Say how the daemon and its backends are.",
+    .details = "The exit status is 1 if a backend is not healthy or the last reload of the policy was not taken.",
+    .operands = {},
+    .options = {},
+    .run = &Run,
+};
+
+}  // namespace ddskey::cli
