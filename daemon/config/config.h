@@ -18,8 +18,8 @@ inline constexpr std::string_view kDefaultConfigPath = "/etc/ddskeyd/ddskeyd.tex
 // LoadConfig reads the configuration at `path` (protobuf text format, config.proto; S-14 says whose it must be) and
 // fills in every default, so that no field but those of `limits` is empty; `state_directory` and `runtime_directory`
 // have them from $STATE_DIRECTORY and $RUNTIME_DIRECTORY where systemd set those. NOT_FOUND if there is no such file.
-// INVALID_ARGUMENT has every mistake on a line of its own, as "PATH:LINE:COLUMN: sentence"; mistakes of meaning are only
-// looked for when there are none of syntax.
+// INVALID_ARGUMENT has every mistake on a line of its own, as "PATH:LINE:COLUMN: sentence"; mistakes of meaning are
+// only looked for when there are none of syntax.
 absl::StatusOr<v1::Config> LoadConfig(const std::string& path);
 
 // ParseConfig is LoadConfig for text that was read from `file_name`.

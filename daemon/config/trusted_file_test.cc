@@ -1,0 +1,72 @@
+#include "daemon/config/trusted_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "daemon/config/system_accounts.h"
+#include "test/support/status_matchers.h"
+#include "test/support/temp_dir.h"
+
+namespace ddskey {
+namespace {
+
+using test::IsOkAndHolds;
+using test::StatusIs;
+using ::testing::HasSubstr;
+using enum absl::StatusCode;
+
+class TrustedFileTest : public ::testing::Test {
+ protected:
+  const test::TempDir dir_;
+};
+
+TEST_F(TrustedFileTest, ReadsAFileOfItsOwnUser) {
+  EXPECT_THAT(ReadTrustedFile(dir_.Write("file", "content")), IsOkAndHolds("content"));
+  EXPECT_THAT(ReadTrustedFile(dir_.Write("empty", "")), IsOkAndHolds(""));
+}
+
+TEST_F(TrustedFileTest, S14RefusesAFileThatOthersMayWrite) {
+  const std::string path = dir_.Write("file", "content");
+  for (const mode_t mode : {0620, 0602, 0666}) {
+    ASSERT_EQ(chmod(path.c_str(), mode), 0);
+    EXPECT_THAT(ReadTrustedFile(path), StatusIs(kPermissionDenied, HasSubstr("run: chmod go-w " + path)));
+  }
+  ASSERT_EQ(chmod(path.c_str(), 0644), 0);
+  EXPECT_THAT(ReadTrustedFile(path), IsOkAndHolds("content"));
+}
+
+TEST_F(TrustedFileTest, S14RefusesAFileOfAnotherUser) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to make a file of another user";
+  const std::string path = dir_.Write("file", "content");
+  ASSERT_EQ(chown(path.c_str(), 12345, 12345), 0);
+  EXPECT_THAT(ReadTrustedFile(path), StatusIs(kPermissionDenied, HasSubstr("run: chown root " + path)));
+}
+
+TEST_F(TrustedFileTest, RefusesWhatIsNoOrdinaryFile) {
+  const std::string fifo = dir_.File("fifo");
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  EXPECT_THAT(ReadTrustedFile(fifo), StatusIs(kFailedPrecondition));
+  EXPECT_THAT(ReadTrustedFile(dir_.path()), StatusIs(kFailedPrecondition));
+  EXPECT_THAT(ReadTrustedFile(dir_.File("absent")), StatusIs(kNotFound));
+}
+
+TEST_F(TrustedFileTest, RefusesAFileThatIsTooLarge) {
+  const std::string most(kMaxTrustedFileOctets, 'x');
+  EXPECT_THAT(ReadTrustedFile(dir_.Write("most", most)), IsOkAndHolds(most));
+  EXPECT_THAT(ReadTrustedFile(dir_.Write("more", most + "x")), StatusIs(kInvalidArgument));
+}
+
+TEST(SystemAccountsTest, ResolvesTheNamesOfThisHost) {
+  const Accounts accounts = SystemAccounts();
+  EXPECT_EQ(accounts.uid_of("root"), 0u);
+  EXPECT_EQ(accounts.gid_of("root"), 0u);
+  EXPECT_EQ(accounts.uid_of("no-such-user-here"), std::nullopt);
+  EXPECT_EQ(accounts.gid_of("no-such-group-here"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace ddskey
