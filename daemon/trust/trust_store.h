@@ -1,0 +1,52 @@
+#ifndef DAEMON_TRUST_TRUST_STORE_H_
+#define DAEMON_TRUST_TRUST_STORE_H_
+
+#include <openssl/types.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "daemon/trust/certificate.h"
+
+namespace ddskey {
+
+// TrustStore is a set of identity CAs and certificate revocation lists. Immutable and thread-safe.
+class TrustStore {
+ public:
+  // Parse reads PEM documents: `anchors` together at most 64 KiB with at least one CERTIFICATE, `revocation_lists`
+  // together at most 8 MiB with X509 CRL blocks. INVALID_ARGUMENT says which document is wrong and how. Anchors must be
+  // CAs with keys of an accepted kind; an intermediate CA may be one. A CRL whose issuer is none of the anchors, whose
+  // signature does not verify, without a nextUpdate, or that only amends another (delta) is refused.
+  static absl::StatusOr<std::shared_ptr<const TrustStore>> Parse(const std::vector<std::string>& anchors,
+                                                                 const std::vector<std::string>& revocation_lists);
+
+  ~TrustStore();
+
+  // digest is SHA-256 over all anchors and CRLs, independent of their order: the cache key (S-8).
+  const std::string& digest() const;
+  const std::vector<Certificate>& anchors() const;
+
+  // What follows is for the validator.
+
+  // store lends the anchors and CRLs to OpenSSL.
+  X509_STORE* store() const;
+  // moments are the dates of all anchors and CRLs, sorted: between two of them a verdict does not change by itself.
+  const std::vector<absl::Time>& moments() const;
+  // HasListOf says whether a CRL of `issuer` is here.
+  bool HasListOf(const X509_NAME* issuer) const;
+  // IsRevokedAnchor says whether `certificate` is an anchor that one of the CRLs revokes.
+  bool IsRevokedAnchor(const X509* certificate) const;
+
+ private:
+  struct Parsed;
+  explicit TrustStore(std::unique_ptr<const Parsed> parsed);
+
+  std::unique_ptr<const Parsed> parsed_;
+};
+
+}  // namespace ddskey
+
+#endif  // DAEMON_TRUST_TRUST_STORE_H_
