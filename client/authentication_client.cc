@@ -1,0 +1,60 @@
+#include "client/authentication_client.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+namespace ddskey {
+namespace {
+
+// Between two attempts to reach a daemon that is starting, or whose device is away.
+constexpr std::chrono::milliseconds kPause(100);
+
+}  // namespace
+
+AuthenticationClient::AuthenticationClient(std::string socket) : channel_(std::move(socket)) {}
+
+template <typename Response, typename Request>
+CallResult<Response> AuthenticationClient::Call(std::string_view method, const Request& request,
+                                                CallClock::time_point deadline) {
+  CallOptions options;
+  options.deadline = deadline;
+  options.idempotent = true;
+  CallResult<Response> result;
+  const std::string path = "/ddskey.v1.AuthenticationService/" + std::string(method);
+  result.status = channel_.Call(path, request, &result.value, options);
+  return result;
+}
+
+CallResult<v1::ValidateLocalIdentityResponse> AuthenticationClient::ValidateLocalIdentity(
+    const v1::ValidateLocalIdentityRequest& request, CallClock::time_point deadline) {
+  for (;;) {
+    auto result = Call<v1::ValidateLocalIdentityResponse>("ValidateLocalIdentity", request, deadline);
+    if (result.status.code != CallCode::kUnavailable || CallClock::now() >= deadline) return result;
+    std::this_thread::sleep_until(std::min(CallClock::now() + kPause, deadline));
+    if (CallClock::now() >= deadline) return result;
+  }
+}
+
+CallResult<v1::HandshakeStep> AuthenticationClient::BeginHandshakeRequest(
+    const v1::BeginHandshakeRequestRequest& request, CallClock::time_point deadline) {
+  return Call<v1::HandshakeStep>("BeginHandshakeRequest", request, deadline);
+}
+
+CallResult<v1::HandshakeStep> AuthenticationClient::BeginHandshakeReply(const v1::BeginHandshakeReplyRequest& request,
+                                                                        CallClock::time_point deadline) {
+  return Call<v1::HandshakeStep>("BeginHandshakeReply", request, deadline);
+}
+
+CallResult<v1::HandshakeStep> AuthenticationClient::ProcessHandshake(const v1::ProcessHandshakeRequest& request,
+                                                                     CallClock::time_point deadline) {
+  return Call<v1::HandshakeStep>("ProcessHandshake", request, deadline);
+}
+
+CallResult<v1::HandshakeStep> AuthenticationClient::SignHandshake(const v1::SignHandshakeRequest& request,
+                                                                  CallClock::time_point deadline) {
+  return Call<v1::HandshakeStep>("SignHandshake", request, deadline);
+}
+
+}  // namespace ddskey
