@@ -1,0 +1,150 @@
+#include "daemon/backend/secret_source.h"
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "proto/contract/secret_access.h"
+#include "proto/contract/status_macros.h"
+
+namespace ddskey {
+namespace {
+
+constexpr size_t kSize = 32;
+constexpr size_t kShortest = 32;
+constexpr size_t kLongest = 4096;
+
+// Descriptor closes a file descriptor.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  const int fd_;
+};
+
+absl::Status Failed(const std::string& doing) {
+  return absl::FailedPreconditionError(absl::StrCat(doing, ": ", std::strerror(errno)));
+}
+
+// CheckFile refuses a file that another user could have written or read. A credential belongs to systemd, which may let
+// us read it through an access control list, that is with the group's bits.
+absl::Status CheckFile(const std::string& path, const struct stat& file, bool is_credential) {
+  if (!S_ISREG(file.st_mode)) return absl::FailedPreconditionError(absl::StrCat(path, " is not a regular file"));
+  if (file.st_uid != geteuid() && file.st_uid != 0) {
+    return absl::FailedPreconditionError(absl::StrCat(path, " belongs to another user; chown it to the daemon's"));
+  }
+  if ((file.st_mode & (is_credential ? 0027 : 0077)) != 0) {
+    return absl::FailedPreconditionError(absl::StrCat(path, " is open to other users; chmod it to 0600"));
+  }
+  if (file.st_size < static_cast<off_t>(kShortest) || file.st_size > static_cast<off_t>(kLongest)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, " has ", file.st_size, " octets; a secret has ", kShortest, " to ", kLongest));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<SecretBytes> Hash(std::span<const uint8_t> content) {
+  ASSIGN_OR_RETURN(SecretBytes secret, SecretBytes::Allocate(kSize));
+  if (EVP_Digest(content.data(), content.size(), secret.Reveal(SecretAccess()).data(), nullptr, EVP_sha256(),
+                 nullptr) != 1) {
+    return absl::InternalError("hashing a secret failed in OpenSSL");
+  }
+  return secret;
+}
+
+// Read returns NOT_FOUND if there is no file.
+absl::StatusOr<SecretBytes> Read(const std::string& path, bool is_credential) {
+  const Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (fd.get() < 0) {
+    if (errno == ENOENT) return absl::NotFoundError(path);
+    return Failed(absl::StrCat("cannot open ", path));
+  }
+  struct stat file = {};
+  if (fstat(fd.get(), &file) != 0) return Failed(absl::StrCat("cannot look at ", path));
+  RETURN_IF_ERROR(CheckFile(path, file, is_credential));
+  ASSIGN_OR_RETURN(SecretBytes content, SecretBytes::Allocate(file.st_size));
+  const std::span<uint8_t> octets = content.Reveal(SecretAccess());
+  size_t got = 0;
+  while (got < octets.size()) {
+    const ssize_t n = read(fd.get(), octets.data() + got, octets.size() - got);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return Failed(absl::StrCat("cannot read ", path));
+    if (n == 0) return absl::FailedPreconditionError(absl::StrCat(path, " changed while it was read"));
+    got += n;
+  }
+  return Hash(octets);
+}
+
+absl::Status WriteRandom(int fd) {
+  ASSIGN_OR_RETURN(SecretBytes content, SecretBytes::Allocate(kSize));
+  const std::span<uint8_t> octets = content.Reveal(SecretAccess());
+  if (getrandom(octets.data(), octets.size(), 0) != static_cast<ssize_t>(octets.size())) {
+    return Failed("cannot get random octets");
+  }
+  if (write(fd, octets.data(), octets.size()) != static_cast<ssize_t>(octets.size()) || fsync(fd) != 0) {
+    return Failed("cannot write a new secret");
+  }
+  return absl::OkStatus();
+}
+
+// Make makes the file under another name, and gives it its own when it is complete and on the disk. That another daemon
+// was faster is not an error.
+absl::Status Make(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path();
+  const Descriptor parent(open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (parent.get() < 0) return Failed(absl::StrCat("cannot open the folder of ", path));
+  const std::string name = std::filesystem::path(path).filename();
+  uint64_t random = 0;
+  if (getrandom(&random, sizeof(random), 0) != sizeof(random)) return Failed("cannot get random octets");
+  const std::string unfinished = absl::StrCat(".", name, ".", absl::Hex(random, absl::kZeroPad16));
+  const Descriptor fd(
+      openat(parent.get(), unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (fd.get() < 0) return Failed(absl::StrCat("cannot make ", path));
+  absl::Status status = WriteRandom(fd.get());
+  if (status.ok() && renameat2(parent.get(), unfinished.c_str(), parent.get(), name.c_str(), RENAME_NOREPLACE) != 0 &&
+      errno != EEXIST) {
+    status = Failed(absl::StrCat("cannot name ", path));
+  }
+  // Gone already if it has its name.
+  unlinkat(parent.get(), unfinished.c_str(), 0);
+  if (status.ok() && fsync(parent.get()) != 0) status = Failed(absl::StrCat("cannot sync the folder of ", path));
+  return status;
+}
+
+}  // namespace
+
+absl::StatusOr<HostSecret> LoadSecret(const SecretSource& source) {
+  if (!source.credentials_directory.empty()) {
+    auto secret = Read(source.credentials_directory + "/" + source.credential, true);
+    if (secret.ok()) return HostSecret{*std::move(secret), "the systemd credential " + source.credential, true};
+    if (!absl::IsNotFound(secret.status())) return secret.status();
+  }
+  auto secret = Read(source.file, false);
+  if (absl::IsNotFound(secret.status())) {
+    RETURN_IF_ERROR(Make(source.file));
+    secret = Read(source.file, false);
+  }
+  if (!secret.ok()) return secret.status();
+  return HostSecret{*std::move(secret), "the file " + source.file, false};
+}
+
+}  // namespace ddskey

@@ -1,0 +1,38 @@
+#ifndef DAEMON_BACKEND_SECRET_SOURCE_H_
+#define DAEMON_BACKEND_SECRET_SOURCE_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "proto/contract/secret_bytes.h"
+
+namespace ddskey {
+
+// HostSecret is a secret of this installation, of 32 octets.
+struct HostSecret {
+  SecretBytes value;
+  // Where it came from, for people: "the file /var/lib/ddskeyd/software.secret".
+  std::string origin;
+  // Whether the service manager passed it, so that it need not lie beside the key store.
+  bool is_credential = false;
+};
+
+// SecretSource says where a secret of this installation is.
+struct SecretSource {
+  // $CREDENTIALS_DIRECTORY, or empty if the service manager passed no credentials.
+  std::string credentials_directory;
+  // Name of the credential in it.
+  std::string credential = "ddskeyd.software-secret";
+  // File that is used when there is no such credential, and made with 32 random octets when absent.
+  std::string file;
+};
+
+// LoadSecret reads the credential or the file: 32 to 4,096 octets, which are hashed to 32, so that the file's content
+// can become the credential and everything sealed under it still opens. The file must be a regular file of the
+// effective user, mode 0600 or less; a new one is either whole and on the disk or not there, also if two daemons make
+// it at once. FAILED_PRECONDITION says what is wrong with the file, or with the folder it should be made in.
+absl::StatusOr<HostSecret> LoadSecret(const SecretSource& source);
+
+}  // namespace ddskey
+
+#endif  // DAEMON_BACKEND_SECRET_SOURCE_H_

@@ -1,0 +1,116 @@
+#include "daemon/backend/software/software_backend.h"
+
+#include <openssl/crypto.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/backend/key_work.h"
+#include "proto/contract/status_macros.h"
+
+namespace ddskey {
+namespace {
+
+constexpr int kSigners = 2;
+
+std::string ProtectionUnder(const HostSecret& secret) {
+  return absl::StrCat("Keys are stored encrypted under ", secret.origin, ": a copy of the key store without ",
+                      secret.is_credential ? "that credential" : "that file",
+                      " is useless, but root on this machine, whoever has both, and whoever can read the daemon's "
+                      "memory have the keys.");
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SoftwareBackend>> SoftwareBackend::Create(HostSecret secret, const Options& options) {
+  ASSIGN_OR_RETURN(std::unique_ptr<CryptoLibrary> library, CryptoLibrary::Create());
+  std::string protection = ProtectionUnder(secret);
+  ASSIGN_OR_RETURN(std::unique_ptr<software::KeySealer> sealer,
+                   software::KeySealer::Create(*library, std::move(secret.value)));
+  return std::unique_ptr<SoftwareBackend>(
+      new SoftwareBackend(std::move(library), std::move(sealer), std::move(protection), options));
+}
+
+SoftwareBackend::SoftwareBackend(std::unique_ptr<CryptoLibrary> library, std::unique_ptr<software::KeySealer> sealer,
+                                 std::string protection, const Options& options)
+    : library_(std::move(library)),
+      sealer_(std::move(sealer)),
+      protection_(std::move(protection)),
+      cache_(options.cached_keys),
+      sign_queue_(options.queue),
+      create_queue_(options.queue) {
+  for (int i = 0; i < kSigners; ++i) threads_.emplace_back([this] { Serve(sign_queue_); });
+  threads_.emplace_back([this] { Serve(create_queue_); });
+}
+
+SoftwareBackend::~SoftwareBackend() {
+  sign_queue_.Close();
+  create_queue_.Close();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+// Both queues count their works from 1; callers see the numbers of signatures doubled, and those of creations plus one.
+KeyBackend::WorkId SoftwareBackend::SubmitCreate(KeyAlgorithm algorithm, KeyPurpose purpose, WorkOptions options,
+                                                 CreateDone done) {
+  const CreateRequest request{algorithm, purpose};
+  if (const absl::Status check = CheckCreate(request); !check.ok()) {
+    done(check);
+    return 0;
+  }
+  return create_queue_.Submit(request, std::move(options), std::move(done)) * 2 + 1;
+}
+
+KeyBackend::WorkId SoftwareBackend::SubmitSign(SealedKey key, SignatureScheme scheme, std::string digest,
+                                               WorkOptions options, SignDone done) {
+  SignRequest request{std::move(key), scheme, std::move(digest)};
+  if (const absl::Status check = CheckSign(request); !check.ok()) {
+    done(check);
+    return 0;
+  }
+  return sign_queue_.Submit(std::move(request), std::move(options), std::move(done)) * 2;
+}
+
+void SoftwareBackend::Cancel(WorkId work) { (work % 2 == 0 ? sign_queue_ : create_queue_).Cancel(work / 2); }
+
+std::vector<KeyAlgorithm> SoftwareBackend::algorithms() const {
+  return {KeyAlgorithm::kEcP256, KeyAlgorithm::kRsa2048};
+}
+
+BackendHealth SoftwareBackend::Health() const {
+  return {true,
+          "",
+          absl::StrCat("OpenSSL ", OpenSSL_version(OPENSSL_VERSION_STRING)),
+          sign_queue_.size() + create_queue_.size(),
+          sign_queue_.capacity(),
+          signatures_};
+}
+
+void SoftwareBackend::Serve(DeviceQueue& queue) {
+  while (!queue.closed()) {
+    auto turn = queue.Take();
+    if (!turn.has_value()) continue;
+    if (const auto* create = std::get_if<CreateRequest>(&turn->request())) {
+      turn->Finish(Make(*create));
+    } else {
+      turn->Finish(Sign(std::get<SignRequest>(turn->request())));
+    }
+  }
+}
+
+absl::StatusOr<SealedKey> SoftwareBackend::Make(const CreateRequest& request) const {
+  ASSIGN_OR_RETURN(const EvpKey key, library_->Generate(request.algorithm));
+  return sealer_->Seal(*key, request.algorithm, request.purpose);
+}
+
+absl::StatusOr<Signature> SoftwareBackend::Sign(const SignRequest& request) {
+  EvpKey key = cache_.Find(request.key);
+  if (key == nullptr) {
+    ASSIGN_OR_RETURN(key, sealer_->Unseal(request.key));
+    cache_.Put(request.key, *key);
+  }
+  ASSIGN_OR_RETURN(Signature signature, library_->Sign(*key, request.scheme, request.digest));
+  ++signatures_;
+  return signature;
+}
+
+}  // namespace ddskey
