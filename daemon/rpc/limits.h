@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "ddskey/v1/config.pb.h"
+
 namespace ddskey {
 
 // What callers can take, in one place (S-9, S-17). `Limits` can be configured (config.proto); the constants cannot.
@@ -22,6 +24,9 @@ struct Limits {
   uint32_t handshakes_per_second = 50;
   uint32_t handshake_burst = 400;
 };
+
+// LimitsFrom takes what is configured; zero means the default.
+Limits LimitsFrom(const v1::Limits& configured);
 
 // Largest request on the application socket: tokens of 160 KiB, participant data, permissions, certificates.
 inline constexpr int kApplicationMessageOctets = 512 * 1024;

@@ -74,27 +74,33 @@ bool Listener::AcceptOne() {
   if (!socket.valid()) {
     // The client may have gone before it was accepted; everything else is a lack of something.
     if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return true;
-    spdlog::warn("listener: accept: {}; trying again in {} ms", std::strerror(errno), kPauseMilliseconds);
+    const std::string why = std::strerror(errno);
+    if (throttle_.Admit().has_value()) spdlog::warn("accepting a connection: {}; trying again", why);
     return false;
   }
   const uid_t uid = PeerUid(socket.get());
   if (limiter_.IsFull(uid)) {
-    spdlog::debug("listener: refused a connection of uid {}: too many", uid);
+    LogRefusal(uid, "too many connections");
     return true;
   }
   auto subject = AttestPeer(socket.get());
   if (!subject.ok()) {
-    spdlog::info("listener: refused a connection of uid {}: {}", uid, std::string(subject.status().message()));
+    LogRefusal(uid, std::string(subject.status().message()));
     return true;
   }
   auto permit = limiter_.Take(*subject);
   if (!permit.ok()) {
-    spdlog::debug("listener: refused a connection of uid {} pid {}: {}", uid, subject->pid,
-                  std::string(permit.status().message()));
+    LogRefusal(uid, std::string(permit.status().message()));
     return true;
   }
   on_connection_({std::move(socket), *std::move(subject), *std::move(permit)});
   return true;
+}
+
+void Listener::LogRefusal(uid_t uid, const std::string& why) {
+  const auto left_out = throttle_.Admit();
+  if (!left_out.has_value()) return;
+  spdlog::warn("refused a connection of uid {}: {} ({} such lines left out)", uid, why, *left_out);
 }
 
 }  // namespace ddskey

@@ -3,10 +3,12 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <thread>
 
 #include "absl/status/statusor.h"
 #include "daemon/rpc/listening_socket.h"
+#include "daemon/rpc/log_throttle.h"
 #include "daemon/rpc/unique_fd.h"
 #include "daemon/rpc/usage_limiter.h"
 #include "policy/policy.h"
@@ -40,11 +42,13 @@ class Listener {
   void Run();
   // AcceptOne returns false if it makes sense to pause before the next try.
   bool AcceptOne();
+  void LogRefusal(uid_t uid, const std::string& why);
 
   std::unique_ptr<ListeningSocket> socket_;
   const UniqueFd wake_;
   UsageLimiter& limiter_;
   const std::function<void(Connection)> on_connection_;
+  LogThrottle throttle_;
   std::thread thread_;
 };
 

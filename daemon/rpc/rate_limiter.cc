@@ -14,14 +14,10 @@ absl::Status RateLimiter::Take(const Subject& subject) {
   const std::lock_guard lock(mutex_);
   const Clock::time_point now = now_();
   Bucket& bucket = BucketOf(subject, now);
-  const double seconds = std::chrono::duration<double>(now - bucket.filled).count();
-  bucket.tokens = std::min<double>(bounds_.burst, bucket.tokens + seconds * bounds_.per_second);
-  bucket.filled = now;
-  if (bucket.tokens < 1) {
+  if (!bucket.tokens.Take(now)) {
     return absl::ResourceExhaustedError(absl::StrCat("too many ", what_, " of this process; the limit is ",
                                                      bounds_.per_second, " a second, in bursts of ", bounds_.burst));
   }
-  bucket.tokens -= 1;
   return absl::OkStatus();
 }
 
@@ -43,7 +39,7 @@ RateLimiter::Bucket& RateLimiter::BucketOf(const Subject& subject, Clock::time_p
   if (known == index_.end()) {
     MakeRoom(subject.uid);
     Buckets& buckets = uids_[subject.uid];
-    buckets.push_front({subject.uid, process, static_cast<double>(bounds_.burst), now});
+    buckets.push_front({subject.uid, process, TokenBucket(bounds_.per_second, bounds_.burst, now)});
     index_[process] = buckets.begin();
     return buckets.front();
   }

@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "absl/status/status.h"
+#include "daemon/rpc/token_bucket.h"
 #include "daemon/rpc/usage_limiter.h"
 #include "policy/policy.h"
 
@@ -46,8 +47,7 @@ class RateLimiter {
   struct Bucket {
     uid_t uid;
     ProcessId process;
-    double tokens;
-    Clock::time_point filled;
+    TokenBucket tokens;
   };
   // The bucket used last is in front. One list for each uid, so that a crowd of one cannot push out another's.
   using Buckets = std::list<Bucket>;

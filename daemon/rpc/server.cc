@@ -4,14 +4,25 @@
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/server_builder.h>
 #include <grpcpp/server_posix.h>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
 #include <climits>
+#include <cstring>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "proto/contract/status_macros.h"
 
 namespace ddskey {
 namespace {
+
+// How long a client that reads slowly may hold up the end of the daemon.
+constexpr std::chrono::milliseconds kFlushTime{500};
 
 std::unique_ptr<grpc::Server> BuildServer(const RpcServer::Options& options,
                                           const std::vector<grpc::Service*>& services) {
@@ -34,12 +45,37 @@ std::unique_ptr<grpc::Server> BuildServer(const RpcServer::Options& options,
   return builder.BuildAndStart();
 }
 
+// A client costs three descriptors. Half of what the process may have is left for the other socket, the keystore and
+// the devices.
+uint32_t ConnectionsFor(const RpcServer::Options& options) {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return options.limits.connections;
+  const rlim_t possible = std::max<rlim_t>(limit.rlim_cur / 2 / 3, 1);
+  if (possible >= options.limits.connections) return options.limits.connections;
+  spdlog::warn("{} socket: only {} connections instead of {}, for want of descriptors (RLIMIT_NOFILE is {})",
+               options.name, possible, options.limits.connections, limit.rlim_cur);
+  return static_cast<uint32_t>(possible);
+}
+
 }  // namespace
 
+// Lease is what a connection has of the server; it is given back when the connection has ended.
+struct RpcServer::Lease {
+  Lease(PeerRegistry& peers_arg, int fd_arg, Subject subject, UsageLimiter::Permit permit_arg)
+      : peers(peers_arg), fd(fd_arg), number(peers.Add(fd, std::move(subject))), permit(std::move(permit_arg)) {}
+  ~Lease() { peers.Remove(fd, number); }
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+
+  PeerRegistry& peers;
+  const int fd;
+  const uint64_t number;
+  const UsageLimiter::Permit permit;
+};
+
 RpcServer::RpcServer(const Options& options, PeerRegistry& peers)
-    : name_(options.name),
-      peers_(peers),
-      connections_("connections", {.total = options.limits.connections,
+    : peers_(peers),
+      connections_("connections", {.total = ConnectionsFor(options),
                                    .per_uid = options.limits.connections_per_uid,
                                    .per_process = options.limits.connections_per_process}) {}
 
@@ -47,6 +83,7 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(ListeningSocket sock
                                                             const std::vector<grpc::Service*>& services,
                                                             PeerRegistry& peers) {
   auto rpc_server = std::unique_ptr<RpcServer>(new RpcServer(options, peers));
+  ASSIGN_OR_RETURN(rpc_server->guard_, FrameGuard::Start());
   rpc_server->server_ = BuildServer(options, services);
   if (rpc_server->server_ == nullptr) return absl::InternalError("gRPC does not start");
   ASSIGN_OR_RETURN(rpc_server->listener_, Listener::Start(std::move(socket), rpc_server->connections_,
@@ -66,13 +103,31 @@ void RpcServer::Shutdown(std::chrono::milliseconds grace) {
     server_->Shutdown(std::chrono::system_clock::now() + grace);
     server_->Wait();
   }
+  // What gRPC wrote last is on its way to the clients.
+  if (guard_ != nullptr) guard_->WaitUntilEmpty(kFlushTime);
 }
 
 uint32_t RpcServer::connection_count() const { return connections_.in_use(); }
 
+uint64_t RpcServer::refused_count() const { return guard_->refused_count(); }
+
 void RpcServer::Serve(Connection connection) {
-  peers_.Add(connection.socket.get(), std::move(connection.subject));
-  grpc::AddInsecureChannelFromFd(server_.get(), connection.socket.Release());
+  std::array<int, 2> ends;
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0) {
+    spdlog::warn("refused a connection of uid {}: {}", connection.subject.uid, std::strerror(errno));
+    return;
+  }
+  UniqueFd guarded(ends[0]);
+  // The kernel gave this number to nobody else, and gRPC keeps it until the last handler on it has returned.
+  UniqueFd served(ends[1]);
+  std::string description = absl::StrCat("uid ", connection.subject.uid, " pid ", connection.subject.pid);
+  auto lease =
+      std::make_shared<const Lease>(peers_, served.get(), std::move(connection.subject), std::move(connection.permit));
+  grpc::AddInsecureChannelFromFd(server_.get(), served.Release());
+  guard_->Add({.client = std::move(connection.socket),
+               .server = std::move(guarded),
+               .description = std::move(description),
+               .lease = std::move(lease)});
 }
 
 }  // namespace ddskey

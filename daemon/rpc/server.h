@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "daemon/rpc/frame_guard.h"
 #include "daemon/rpc/limits.h"
 #include "daemon/rpc/listener.h"
 #include "daemon/rpc/listening_socket.h"
@@ -50,13 +51,18 @@ class RpcServer {
   // connection_count is the number of connected clients.
   uint32_t connection_count() const;
 
+  // refused_count is how many connections were ended by the guard because of what their clients did.
+  uint64_t refused_count() const;
+
  private:
+  struct Lease;
+
   RpcServer(const Options& options, PeerRegistry& peers);
   void Serve(Connection connection);
 
-  const std::string name_;
   PeerRegistry& peers_;
   UsageLimiter connections_;
+  std::unique_ptr<FrameGuard> guard_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<Listener> listener_;
 };
