@@ -10,8 +10,8 @@ import os
 import re
 import sys
 
-# Folder (the longest that fits counts) -> what its sources may include of ours, besides their own folder. "x/" stands
-# for the headers directly in x, "x/**" for everything below it as well.
+# Folder -> what its sources may include of ours, besides their own folder. "x/" stands for the headers directly in x,
+# "x/**" for everything below it as well. A row is for its own folder only; the one of test is for all below it too.
 TABLE = {
     "proto/contract": [],
     "policy": ["proto/contract/", "ddskey/v1/policy.pb.h"],
@@ -23,6 +23,7 @@ TABLE = {
     "daemon/keystore": ["proto/contract/"],
     "daemon/service": ["proto/contract/"],
     "daemon/trust": ["proto/contract/"],
+    "daemon/config": ["proto/contract/", "policy/", "ddskey/v1/config.pb.h"],
     "daemon/custodian": [
         "proto/contract/", "policy/", "daemon/audit/", "daemon/backend/", "daemon/handshake/", "daemon/keystore/",
         "daemon/trust/",
@@ -62,9 +63,9 @@ _INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
 def row_of(path, table):
-    """The folder of `table` that `path` falls under: the longest one that contains it."""
-    folders = [folder for folder in table if path.startswith(folder + "/")]
-    return max(folders, key=len) if folders else None
+    """The row of `table` for the source `path`, or None."""
+    folder = "test" if path.startswith("test/") else os.path.dirname(path)
+    return folder if folder in table else None
 
 
 def matches(header, pattern):

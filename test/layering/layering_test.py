@@ -62,6 +62,7 @@ class LayeringTest(unittest.TestCase):
 
     def test_a_folder_outside_the_table_is_noticed(self):
         self.refuses("plugin_shim/elsewhere/x.cc", "client/channel.h")
+        self.refuses("daemon/elsewhere/x.cc", "daemon/keystore/key_store.h")
 
     def test_include_paths_start_at_the_root(self):
         self.refuses("policy/policy.cc", "../policy/policy.h")
