@@ -1,0 +1,29 @@
+#include "policy/action.h"
+
+namespace ddskey {
+
+std::string_view ActionName(Action action) {
+  switch (action) {
+    case Action::kHandshake:
+      return "HANDSHAKE";
+    case Action::kOwnTrust:
+      return "OWN_TRUST";
+    case Action::kProcessKey:
+      return "PROCESS_KEY";
+    case Action::kKeyCreate:
+      return "KEY_CREATE";
+    case Action::kKeyList:
+      return "KEY_LIST";
+    case Action::kKeyDelete:
+      return "KEY_DELETE";
+    case Action::kCsrCreate:
+      return "CSR_CREATE";
+    case Action::kCertificateInstall:
+      return "CERTIFICATE_INSTALL";
+    case Action::kStatus:
+      return "STATUS";
+  }
+  return "UNKNOWN";
+}
+
+}  // namespace ddskey
