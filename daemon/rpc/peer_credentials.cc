@@ -31,12 +31,14 @@ absl::Status SystemError(std::string_view what) {
 
 absl::Status PeerHasExited() { return absl::PermissionDeniedError("the calling process has exited"); }
 
-absl::StatusOr<UniqueFd> OpenProcess(int socket, pid_t pid) {
-  int pidfd = -1;
-  socklen_t length = sizeof(pidfd);
-  if (getsockopt(socket, SOL_SOCKET, kSoPeerPidfd, &pidfd, &length) == 0) return UniqueFd(pidfd);
-  if (errno == ESRCH || errno == EINVAL || errno == ENODATA) return PeerHasExited();
-  if (errno != ENOPROTOOPT) return SystemError("asking for the descriptor of the calling process");
+absl::StatusOr<UniqueFd> OpenProcess(int socket, pid_t pid, ProcessLookup lookup) {
+  if (lookup == ProcessLookup::kBest) {
+    int pidfd = -1;
+    socklen_t length = sizeof(pidfd);
+    if (getsockopt(socket, SOL_SOCKET, kSoPeerPidfd, &pidfd, &length) == 0) return UniqueFd(pidfd);
+    if (errno == ESRCH || errno == EINVAL || errno == ENODATA) return PeerHasExited();
+    if (errno != ENOPROTOOPT) return SystemError("asking for the descriptor of the calling process");
+  }
   UniqueFd opened(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   if (opened.valid()) return opened;
   if (errno == ESRCH) return PeerHasExited();
@@ -125,7 +127,7 @@ std::optional<uid_t> ParseEffectiveUid(std::string_view status) {
   return ParseNumber<uid_t>(*field);
 }
 
-absl::StatusOr<Subject> AttestPeer(int socket) {
+absl::StatusOr<Subject> AttestPeer(int socket, ProcessLookup lookup) {
   ucred credentials = {};
   socklen_t length = sizeof(credentials);
   if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) {
@@ -134,7 +136,7 @@ absl::StatusOr<Subject> AttestPeer(int socket) {
   if (credentials.pid <= 0) {
     return absl::PermissionDeniedError("the calling process is in a pid namespace that cannot be seen from here");
   }
-  ASSIGN_OR_RETURN(const UniqueFd process, OpenProcess(socket, credentials.pid));
+  ASSIGN_OR_RETURN(const UniqueFd process, OpenProcess(socket, credentials.pid, lookup));
   RETURN_IF_ERROR(CheckAlive(process));
   ASSIGN_OR_RETURN(const std::string status, ReadProc(credentials.pid, "status"));
   ASSIGN_OR_RETURN(const std::string stat, ReadProc(credentials.pid, "stat"));

@@ -10,13 +10,21 @@
 
 namespace ddskey {
 
+// ProcessLookup is how the process behind a socket is found.
+enum class ProcessLookup {
+  // By the socket if the kernel can (Linux 6.5), else by pid.
+  kBest,
+  // By pid, as older kernels must. For tests.
+  kByPid,
+};
+
 // AttestPeer asks the kernel who connected to the unix socket `socket` (S-10): user, group, process and supplementary
 // groups at connect(), and the start time of the process. The process is held by a descriptor of its own while /proc
 // is read, and must be alive before and after, so what is read is about that process and no later one with its pid.
 //
 // PERMISSION_DENIED if the peer has exited, has changed its user since it connected, lives in a pid namespace that
 // cannot be seen from here, or is in more than 1,024 groups; INTERNAL if the kernel cannot be asked.
-absl::StatusOr<Subject> AttestPeer(int socket);
+absl::StatusOr<Subject> AttestPeer(int socket, ProcessLookup lookup = ProcessLookup::kBest);
 
 // ParseStartTime returns field 22 of the text of /proc/PID/stat. The second field, the program's name, may hold any
 // character, parentheses and line ends included. Exposed for its test.

@@ -42,6 +42,7 @@ std::unique_ptr<grpc::Server> BuildServer(const RpcServer::Options& options,
   // A few octets can be inflated into more memory than there is: clients have no use for compression here.
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
   return builder.BuildAndStart();
 }
 

@@ -59,6 +59,7 @@ struct UsageLimiter::Permit::Holder {
 };
 
 UsageLimiter::Permit::Permit(std::unique_ptr<Holder> holder) : holder_(std::move(holder)) {}
+UsageLimiter::Permit::Permit() = default;
 UsageLimiter::Permit::Permit(Permit&& other) noexcept = default;
 UsageLimiter::Permit& UsageLimiter::Permit::operator=(Permit&& other) noexcept = default;
 UsageLimiter::Permit::~Permit() = default;

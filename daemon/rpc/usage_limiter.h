@@ -40,7 +40,7 @@ class UsageLimiter {
   // Permit is one thing in use; its end gives it back. It may outlive the limiter.
   class Permit {
    public:
-    Permit() = default;
+    Permit();
     Permit(Permit&& other) noexcept;
     Permit& operator=(Permit&& other) noexcept;
     ~Permit();
