@@ -64,6 +64,8 @@ std::unique_ptr<Process> Process::Start(const std::vector<std::string>& command,
       }
       prctl(PR_SET_PDEATHSIG, SIGKILL);  // Cleared by the change of user.
     }
+    // What libraries opened without O_CLOEXEC on another thread: a peer would wait for ever for its end.
+    close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
     execvpe(arguments[0], arguments.data(), variables.data());
     _exit(127);
   }

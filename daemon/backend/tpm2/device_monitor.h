@@ -1,0 +1,67 @@
+#ifndef DAEMON_BACKEND_TPM2_DEVICE_MONITOR_H_
+#define DAEMON_BACKEND_TPM2_DEVICE_MONITOR_H_
+
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+
+namespace ddskey::tpm {
+
+// DeviceMonitor is what everybody may know about the TPM while its owner, who writes it, may be stuck in it.
+// Thread-safe.
+class DeviceMonitor {
+ public:
+  DeviceMonitor() = default;
+  DeviceMonitor(const DeviceMonitor&) = delete;
+  DeviceMonitor& operator=(const DeviceMonitor&) = delete;
+
+  // SetDevice says what the device is; SetProblem what is wrong with it, empty if nothing.
+  void SetDevice(std::string device) {
+    const std::lock_guard lock(mutex_);
+    device_ = std::move(device);
+  }
+  void SetProblem(std::string problem) {
+    const std::lock_guard lock(mutex_);
+    problem_ = std::move(problem);
+  }
+
+  // Begin says that the owner waits for the device from now on, and for how long that is nothing strange; End that it
+  // does no more.
+  void Begin(std::chrono::seconds patience) {
+    patience_ = patience;
+    busy_since_ = std::chrono::steady_clock::now().time_since_epoch();
+  }
+  void End() { busy_since_ = std::chrono::steady_clock::duration::zero(); }
+
+  std::string device() const {
+    const std::lock_guard lock(mutex_);
+    return device_;
+  }
+
+  // problem is a sentence, or empty.
+  std::string problem() const {
+    const auto since = busy_since_.load();
+    const auto silence = std::chrono::steady_clock::now().time_since_epoch() - since;
+    if (since != since.zero() && silence > patience_.load()) {
+      return absl::StrCat("the TPM has not answered for ",
+                          std::chrono::duration_cast<std::chrono::seconds>(silence).count(),
+                          " s; check that it, or the service in front of it, is running");
+    }
+    const std::lock_guard lock(mutex_);
+    return problem_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string device_;
+  std::string problem_ = "the TPM has not been reached yet";
+  std::atomic<std::chrono::steady_clock::duration> busy_since_ = std::chrono::steady_clock::duration::zero();
+  std::atomic<std::chrono::seconds> patience_ = std::chrono::seconds(0);
+};
+
+}  // namespace ddskey::tpm
+
+#endif  // DAEMON_BACKEND_TPM2_DEVICE_MONITOR_H_

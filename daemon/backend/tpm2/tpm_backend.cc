@@ -1,0 +1,96 @@
+#include "daemon/backend/tpm2/tpm_backend.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/backend/crypto_library.h"
+#include "daemon/backend/derive_secret.h"
+#include "daemon/backend/key_work.h"
+#include "daemon/backend/tpm2/tcti_name.h"
+#include "proto/contract/status_macros.h"
+
+namespace ddskey {
+namespace {
+
+constexpr std::chrono::seconds kGrace{2};
+
+std::string ProtectionUnder(const std::optional<HostSecret>& secret) {
+  return absl::StrCat(
+      "Keys are made in the TPM and cannot be copied from it by anybody: a stolen key store or disk is useless on "
+      "other "
+      "machines; but on this machine, while they can, root and whoever has both the use of the TPM and the key store",
+      secret.has_value() ? absl::StrCat(" and ", secret->origin) : "", " can sign with them.");
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<TpmBackend>> TpmBackend::Create(Options options) {
+  ASSIGN_OR_RETURN(std::string tcti, tpm::LoaderString(options.tcti));
+  return CreateOn(tpm::LoaderOpener(std::move(tcti)), std::move(options));
+}
+
+absl::StatusOr<std::unique_ptr<TpmBackend>> TpmBackend::CreateOn(tpm::TctiOpener opener, Options options) {
+  ASSIGN_OR_RETURN(std::unique_ptr<CryptoLibrary> library, CryptoLibrary::Create());
+  std::string protection = ProtectionUnder(options.auth_secret);
+  std::optional<tpm::AuthSecret> secret;
+  if (options.auth_secret.has_value()) {
+    ASSIGN_OR_RETURN(std::string id, SecretId(*library, options.auth_secret->value));
+    secret.emplace(tpm::AuthSecret{std::move(options.auth_secret->value), std::move(id)});
+  }
+  ASSIGN_OR_RETURN(std::shared_ptr<tpm::TpmOwner> owner,
+                   tpm::TpmOwner::Create(std::move(opener), std::move(library), std::move(secret), options.queue,
+                                         options.probe_interval));
+  return std::unique_ptr<TpmBackend>(new TpmBackend(std::move(owner), std::move(protection)));
+}
+
+TpmBackend::TpmBackend(std::shared_ptr<tpm::TpmOwner> owner, std::string protection)
+    : owner_(std::move(owner)), protection_(std::move(protection)) {
+  std::promise<void> finished;
+  finished_ = finished.get_future();
+  thread_ = std::thread([owner = owner_, finished = std::move(finished)]() mutable {
+    owner->Run();
+    finished.set_value();
+  });
+}
+
+TpmBackend::~TpmBackend() {
+  owner_->Stop();
+  if (finished_.wait_for(kGrace) == std::future_status::ready) {
+    thread_.join();
+  } else {
+    thread_.detach();
+  }
+  owner_->queue().Abandon();
+}
+
+KeyBackend::WorkId TpmBackend::SubmitCreate(KeyAlgorithm algorithm, KeyPurpose purpose, WorkOptions options,
+                                            CreateDone done) {
+  const CreateRequest request{algorithm, purpose};
+  if (const absl::Status check = CheckCreate(request); !check.ok()) {
+    done(check);
+    return 0;
+  }
+  return owner_->queue().Submit(request, std::move(options), std::move(done));
+}
+
+KeyBackend::WorkId TpmBackend::SubmitSign(SealedKey key, SignatureScheme scheme, std::string digest,
+                                          WorkOptions options, SignDone done) {
+  SignRequest request{std::move(key), scheme, std::move(digest)};
+  if (const absl::Status check = CheckSign(request); !check.ok()) {
+    done(check);
+    return 0;
+  }
+  return owner_->queue().Submit(std::move(request), std::move(options), std::move(done));
+}
+
+void TpmBackend::Cancel(WorkId work) { owner_->queue().Cancel(work); }
+
+std::vector<KeyAlgorithm> TpmBackend::algorithms() const { return {KeyAlgorithm::kEcP256, KeyAlgorithm::kRsa2048}; }
+
+BackendHealth TpmBackend::Health() const {
+  const std::string problem = owner_->monitor().problem();
+  DeviceQueue& queue = owner_->queue();
+  return {problem.empty(), problem, owner_->monitor().device(), queue.size(), queue.capacity(), owner_->signatures()};
+}
+
+}  // namespace ddskey

@@ -1,0 +1,174 @@
+#include "daemon/backend/tpm2/tpm_owner.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "daemon/backend/key_work.h"
+
+namespace ddskey::tpm {
+namespace {
+
+// How often a TPM that is there but refuses us is asked again.
+constexpr std::chrono::seconds kRefusedInterval{10};
+
+DeviceQueue::Time Now() { return std::chrono::steady_clock::now(); }
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<TpmOwner>> TpmOwner::Create(TctiOpener opener, std::unique_ptr<CryptoLibrary> library,
+                                                           std::optional<AuthSecret> secret,
+                                                           const FairQueue::Options& queue,
+                                                           std::chrono::milliseconds probe_interval) {
+  const int stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (stop_fd < 0) return absl::ResourceExhaustedError("no file descriptors left for the TPM backend");
+  return std::shared_ptr<TpmOwner>(
+      new TpmOwner(stop_fd, std::move(opener), std::move(library), std::move(secret), queue, probe_interval));
+}
+
+TpmOwner::TpmOwner(int stop_fd, TctiOpener opener, std::unique_ptr<CryptoLibrary> library,
+                   std::optional<AuthSecret> secret, const FairQueue::Options& queue,
+                   std::chrono::milliseconds probe_interval)
+    : stop_fd_(stop_fd),
+      probe_interval_(probe_interval),
+      library_(std::move(library)),
+      queue_(queue, [this] { return monitor_.problem(); }),
+      device_(std::move(opener), *library_, std::move(secret), monitor_, stop_fd),
+      next_probe_(Now()) {}
+
+TpmOwner::~TpmOwner() {
+  pending_.reset();
+  wrong_.clear();
+  close(stop_fd_);
+}
+
+void TpmOwner::Stop() {
+  stopped_ = true;
+  queue_.Close();
+  eventfd_write(stop_fd_, 1);
+}
+
+void TpmOwner::Run() {
+  while (!stopped_) {
+    auto turn = queue_.Take(pending_.has_value() ? Now() : next_probe_);
+    if (turn.has_value()) {
+      Do(*std::move(turn));
+    } else if (pending_.has_value()) {
+      CheckPending();
+    } else if (!stopped_) {
+      Probe();
+    }
+    while (!wrong_.empty()) {
+      DeviceQueue::Turn again = std::move(wrong_.back());
+      wrong_.pop_back();
+      SignAgain(std::move(again));
+    }
+  }
+  CheckPending();
+}
+
+void TpmOwner::Do(DeviceQueue::Turn turn) {
+  if (const auto* create = std::get_if<CreateRequest>(&turn.request())) {
+    CheckPending();
+    auto key = Retry<SealedKey>(
+        turn.deadline(), [&] { return device_.Create(*create); }, [this](Recovery recovery) { Recover(recovery); },
+        [&](std::chrono::milliseconds time) { return Pause(time, turn); });
+    Note(key.status());
+    turn.Finish(std::move(key));
+    return;
+  }
+  auto result = Sign(turn);
+  // In case the TPM never got to work meanwhile.
+  CheckPending();
+  if (result.ok()) {
+    pending_.emplace(Unchecked{std::move(turn), *std::move(result)});
+  } else {
+    turn.Fail(result.status());
+  }
+}
+
+absl::StatusOr<TpmDevice::Signed> TpmOwner::Sign(const DeviceQueue::Turn& turn) {
+  const auto& request = std::get<SignRequest>(turn.request());
+  auto result = Retry<TpmDevice::Signed>(
+      turn.deadline(), [&] { return device_.Sign(request, [this] { CheckPending(); }); },
+      [this](Recovery recovery) { Recover(recovery); },
+      [&](std::chrono::milliseconds time) { return Pause(time, turn); });
+  Note(result.status());
+  return result;
+}
+
+void TpmOwner::CheckPending() {
+  if (!pending_.has_value()) return;
+  Unchecked unchecked = std::move(*pending_);
+  pending_.reset();
+  if (IsGood(unchecked.turn, unchecked.result)) {
+    Release(unchecked.turn, std::move(unchecked.result));
+  } else {
+    wrong_.push_back(std::move(unchecked.turn));
+  }
+}
+
+void TpmOwner::SignAgain(DeviceQueue::Turn turn) {
+  device_.Recover(Recovery::kForget);
+  auto result = Sign(turn);
+  if (!result.ok()) {
+    turn.Fail(result.status());
+  } else if (IsGood(turn, *result)) {
+    Release(turn, *std::move(result));
+  } else {
+    const absl::Status wrong =
+        absl::InternalError("the TPM makes wrong signatures; do not use its keys before it was examined");
+    Note(wrong);
+    turn.Fail(wrong);
+  }
+}
+
+bool TpmOwner::IsGood(const DeviceQueue::Turn& turn, const TpmDevice::Signed& result) const {
+  const auto& request = std::get<SignRequest>(turn.request());
+  return library_->Verify(*result.public_key, request.scheme, request.digest, result.signature).ok();
+}
+
+void TpmOwner::Release(DeviceQueue::Turn& turn, TpmDevice::Signed result) {
+  ++signatures_;
+  turn.Finish(std::move(result.signature));
+}
+
+// Pause waits between two attempts; false if there should be no other.
+bool TpmOwner::Pause(std::chrono::milliseconds time, const DeviceQueue::Turn& turn) {
+  CheckPending();
+  pollfd stop = {stop_fd_, POLLIN, 0};
+  poll(&stop, 1, static_cast<int>(time.count()));
+  return !stopped_ && !turn.done();
+}
+
+void TpmOwner::Recover(Recovery recovery) {
+  device_.Recover(recovery);
+  if (recovery != Recovery::kReconnect && recovery != Recovery::kRepeat) return;
+  // Until an attempt succeeds.
+  well_ = false;
+}
+
+// Note keeps the health up to date. A key that is damaged says nothing about the TPM.
+void TpmOwner::Note(const absl::Status& status) {
+  if (status.ok()) {
+    if (!well_) monitor_.SetProblem("");
+    well_ = true;
+    probe_backoff_.Reset();
+    next_probe_ = probe_interval_.count() == 0 ? DeviceQueue::Time::max() : Now() + probe_interval_;
+    return;
+  }
+  if (absl::IsDataLoss(status) || absl::IsInvalidArgument(status) || absl::IsUnimplemented(status)) return;
+  well_ = false;
+  monitor_.SetProblem(std::string(status.message()));
+  next_probe_ = Now() + (RecoveryFor(status) == Recovery::kNone ? kRefusedInterval : probe_backoff_.Next());
+}
+
+void TpmOwner::Probe() {
+  const absl::Status status = device_.Probe();
+  if (!status.ok()) device_.Recover(RecoveryFor(status));
+  Note(status);
+}
+
+}  // namespace ddskey::tpm

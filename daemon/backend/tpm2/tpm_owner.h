@@ -1,0 +1,90 @@
+#ifndef DAEMON_BACKEND_TPM2_TPM_OWNER_H_
+#define DAEMON_BACKEND_TPM2_TPM_OWNER_H_
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "daemon/backend/crypto_library.h"
+#include "daemon/backend/device_queue.h"
+#include "daemon/backend/fair_queue.h"
+#include "daemon/backend/tpm2/device_monitor.h"
+#include "daemon/backend/tpm2/retry.h"
+#include "daemon/backend/tpm2/tpm_connection.h"
+#include "daemon/backend/tpm2/tpm_device.h"
+
+namespace ddskey::tpm {
+
+// TpmOwner is what the one thread does that talks to a TPM: it takes works from the queue and does them, repeated by
+// Retry, until their deadline; while it has nothing to do it looks after the device now and then, and connects again if
+// it is away.
+//
+// No signature leaves before it was checked against the public key: a TPM that computes wrongly, or a handle that names
+// another key since the TPM was restarted, is found out, everything is loaded again and the signature made once more.
+// The check costs no time of the TPM: it is done while the TPM makes the next signature, if there is one to make.
+class TpmOwner {
+ public:
+  // Create fails if there are no descriptors left. `probe_interval` is how often an idle TPM is looked after; zero:
+  // only while it is away.
+  static absl::StatusOr<std::shared_ptr<TpmOwner>> Create(TctiOpener opener, std::unique_ptr<CryptoLibrary> library,
+                                                          std::optional<AuthSecret> secret,
+                                                          const FairQueue::Options& queue,
+                                                          std::chrono::milliseconds probe_interval);
+  ~TpmOwner();
+  TpmOwner(const TpmOwner&) = delete;
+  TpmOwner& operator=(const TpmOwner&) = delete;
+
+  // Run returns after Stop, as soon as the TPM has answered or can be left.
+  void Run();
+
+  // The rest may be called by any thread.
+  void Stop();
+  DeviceQueue& queue() { return queue_; }
+  const DeviceMonitor& monitor() const { return monitor_; }
+  uint64_t signatures() const { return signatures_; }
+
+ private:
+  // Unchecked is a signature that was not compared with its key yet.
+  struct Unchecked {
+    DeviceQueue::Turn turn;
+    TpmDevice::Signed result;
+  };
+
+  TpmOwner(int stop_fd, TctiOpener opener, std::unique_ptr<CryptoLibrary> library, std::optional<AuthSecret> secret,
+           const FairQueue::Options& queue, std::chrono::milliseconds probe_interval);
+
+  void Do(DeviceQueue::Turn turn);
+  absl::StatusOr<TpmDevice::Signed> Sign(const DeviceQueue::Turn& turn);
+  void CheckPending();
+  void SignAgain(DeviceQueue::Turn turn);
+  bool IsGood(const DeviceQueue::Turn& turn, const TpmDevice::Signed& result) const;
+  void Release(DeviceQueue::Turn& turn, TpmDevice::Signed result);
+  bool Pause(std::chrono::milliseconds time, const DeviceQueue::Turn& turn);
+  void Recover(Recovery recovery);
+  void Note(const absl::Status& status);
+  void Probe();
+
+  const int stop_fd_;
+  const std::chrono::milliseconds probe_interval_;
+  const std::unique_ptr<CryptoLibrary> library_;
+  DeviceMonitor monitor_;
+  std::atomic<bool> stopped_ = false;
+  std::atomic<uint64_t> signatures_ = 0;
+  DeviceQueue queue_;
+  TpmDevice device_;
+  std::optional<Unchecked> pending_;
+  // Works whose signature was wrong.
+  std::vector<DeviceQueue::Turn> wrong_;
+  bool well_ = false;
+  Backoff probe_backoff_;
+  DeviceQueue::Time next_probe_;
+};
+
+}  // namespace ddskey::tpm
+
+#endif  // DAEMON_BACKEND_TPM2_TPM_OWNER_H_
