@@ -1,0 +1,29 @@
+#ifndef PLUGIN_SHIM_CYCLONEDDS_PARTICIPANT_QOS_H_
+#define PLUGIN_SHIM_CYCLONEDDS_PARTICIPANT_QOS_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "ddskey/v1/authentication.pb.h"
+#include "plugin_shim/cyclonedds/dds_security.h"
+
+namespace ddskey::cyclonedds {
+
+// FindProperty returns the value of the first property `name` of a QoS.
+std::optional<std::string> FindProperty(const DDS_Security_Qos& qos, std::string_view name);
+
+// kConnectTimeoutProperty is how long participant creation waits for the daemon, in milliseconds. Cyclone DDS ignores
+// its XML configuration of security as soon as a QoS has a property `dds.sec.*`; so this one's name does not begin so.
+inline constexpr char kConnectTimeoutProperty[] = "ddskey.connect_timeout_ms";
+
+// ReadIdentity reads the documents that the security properties of a participant name, with the rights of this process,
+// and makes the request for its identity of them: `dds.sec.auth.private_key` (a key reference), `identity_certificate`,
+// `identity_ca`, `trusted_ca_dir`, and `org.eclipse.cyclonedds.sec.auth.crl`. `dds.sec.auth.password` has no meaning
+// for a key reference. Nothing, and a sentence in `*error`, if one is missing or cannot be used. The caller adds the
+// domain and the GUID.
+std::optional<v1::ValidateLocalIdentityRequest> ReadIdentity(const DDS_Security_Qos& qos, std::string* error);
+
+}  // namespace ddskey::cyclonedds
+
+#endif  // PLUGIN_SHIM_CYCLONEDDS_PARTICIPANT_QOS_H_
