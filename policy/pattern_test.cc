@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <random>
-#include <regex>
 #include <string>
+#include <string_view>
 
 namespace ddskey {
 namespace {
@@ -38,7 +38,14 @@ TEST(PatternTest, TellsEscapedSeparatorsFromSeparators) {
   EXPECT_TRUE(MatchesPattern("CN=a\\", "CN=a\\"));
 }
 
-TEST(PatternTest, AgreesWithRegularExpressionsOnRandomTexts) {
+// Fits is the definition, tried in every way.
+bool Fits(std::string_view pattern, std::string_view text) {
+  if (pattern.empty()) return text.empty();
+  if (pattern[0] == '*') return Fits(pattern.substr(1), text) || (!text.empty() && Fits(pattern, text.substr(1)));
+  return !text.empty() && pattern[0] == text[0] && Fits(pattern.substr(1), text.substr(1));
+}
+
+TEST(PatternTest, AgreesWithItsDefinitionOnRandomTexts) {
   std::mt19937 random(7);
   const auto text = [&random](const std::string& alphabet) {
     std::string made;
@@ -48,10 +55,8 @@ TEST(PatternTest, AgreesWithRegularExpressionsOnRandomTexts) {
   int matches = 0;
   for (int i = 0; i < 20'000; ++i) {
     const std::string pattern = text("ab**");
-    std::string expression;
-    for (const char c : pattern) expression += c == '*' ? std::string(".*") : std::string(1, c);
     const std::string subject = text("ab");
-    const bool expected = std::regex_match(subject, std::regex(expression));
+    const bool expected = Fits(pattern, subject);
     ASSERT_EQ(MatchesPattern(pattern, subject), expected) << pattern << " " << subject;
     matches += expected ? 1 : 0;
   }

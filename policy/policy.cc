@@ -44,12 +44,12 @@ class Reader {
     }
   }
 
-  void Complain(TextPosition position, const std::string& mistake) {
-    if (mistakes_.size() == kMostMistakes) {
-      mistakes_.push_back(absl::StrCat(file_name_, ": there are more mistakes"));
-    } else if (mistakes_.size() < kMostMistakes) {
+  // Complain returns whether there is room for more.
+  bool Complain(TextPosition position, const std::string& mistake) {
+    if (mistakes_.size() < kMostMistakes) {
       mistakes_.push_back(absl::StrCat(file_name_, ":", position.line, ":", position.column, ": ", mistake));
     }
+    return mistakes_.size() < kMostMistakes;
   }
 
   absl::StatusOr<std::vector<Rule>> Take() {
@@ -87,7 +87,7 @@ absl::StatusOr<std::shared_ptr<const Policy>> Policy::Parse(std::string_view tex
       [&reader](TextPosition position, const google::protobuf::Message& message) {
         reader.Add(position, static_cast<const v1::Policy&>(message));
       },
-      [&reader](TextPosition position, const std::string& mistake) { reader.Complain(position, mistake); });
+      [&reader](TextPosition position, const std::string& mistake) { return reader.Complain(position, mistake); });
   auto rules = reader.Take();
   if (!rules.ok()) return rules.status();
   auto parsed = std::make_unique<Rules>();

@@ -18,7 +18,7 @@ using google::protobuf::io::ArrayInputStream;
 using google::protobuf::io::ErrorCollector;
 using google::protobuf::io::Tokenizer;
 using Use = std::function<void(TextPosition, const Message&)>;
-using Complain = std::function<void(TextPosition, const std::string&)>;
+using Complain = std::function<bool(TextPosition, const std::string&)>;
 
 // Deeper than any message of ours; the parser recurses.
 constexpr int kDeepest = 16;
@@ -194,47 +194,51 @@ bool ParseOne(std::string_view text, Message& message, FirstError& error) {
   return parser.ParseFromString(std::string(text), &message);
 }
 
-void ParseFrom(std::string_view text, TextPosition origin, const Message& prototype, const Use& use,
+bool ParseFrom(std::string_view text, TextPosition origin, const Message& prototype, const Use& use,
                const Complain& complain);
 
-// ComplainAbout reports every mistake of a statement that has one: those of the fields in it if they have any.
-void ComplainAbout(std::string_view text, const Statement& statement, const Message& prototype, const FirstError& error,
+// ComplainAbout reports every mistake of a statement that has one: those of the fields in it if they have any. It
+// returns whether to go on.
+bool ComplainAbout(std::string_view text, const Statement& statement, const Message& prototype, const FirstError& error,
                    const Complain& complain) {
   bool told = false;
   const FieldDescriptor* const field = prototype.GetDescriptor()->FindFieldByName(statement.field);
   if (statement.has_body && field != nullptr && field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
     const Message* const inner = prototype.GetReflection()->GetMessageFactory()->GetPrototype(field->message_type());
-    ParseFrom(
+    const bool go_on = ParseFrom(
         text.substr(statement.body_begin, statement.body_end - statement.body_begin), statement.body_position, *inner,
         [](TextPosition, const Message&) {},
         [&](TextPosition position, const std::string& message) {
           told = true;
-          complain(position, message);
+          return complain(position, message);
         });
+    if (!go_on) return false;
   }
-  if (told) return;
+  if (told) return true;
   // The parser looks at the token behind a value before it judges the value.
-  complain(IsBefore(error.position(), statement.end_position) ? error.position() : statement.last_position,
-           error.message());
+  return complain(IsBefore(error.position(), statement.end_position) ? error.position() : statement.last_position,
+                  error.message());
 }
 
-void ParseFrom(std::string_view text, TextPosition origin, const Message& prototype, const Use& use,
+bool ParseFrom(std::string_view text, TextPosition origin, const Message& prototype, const Use& use,
                const Complain& complain) {
   FirstError token_error(origin);
   const std::vector<Token> tokens = ReadTokens(text, origin, token_error);
   // What is no token stands in a statement, where it is found again, or before the first.
-  if (!token_error.message().empty() && IsBefore(token_error.position(), tokens.front().position)) {
-    complain(token_error.position(), token_error.message());
+  if (!token_error.message().empty() && IsBefore(token_error.position(), tokens.front().position) &&
+      !complain(token_error.position(), token_error.message())) {
+    return false;
   }
   for (const Statement& statement : SplitStatements(tokens)) {
     const std::unique_ptr<Message> message(prototype.New());
     FirstError error(statement.position);
     if (ParseOne(text.substr(statement.begin, statement.end - statement.begin), *message, error)) {
       use(statement.position, *message);
-    } else {
-      ComplainAbout(text, statement, prototype, error, complain);
+    } else if (!ComplainAbout(text, statement, prototype, error, complain)) {
+      return false;
     }
   }
+  return true;
 }
 
 }  // namespace

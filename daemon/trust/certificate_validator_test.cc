@@ -50,10 +50,10 @@ class CertificateValidatorTest : public testing::Test {
 };
 
 TEST_F(CertificateValidatorTest, AcceptsALeafOfAnAnchor) {
+  const TestKey keys[] = {key_, TestKey::Generate(TestKeyType::kRsa2048), TestKey::Generate(TestKeyType::kRsa4096)};
   for (const TestKeyType ca_type : {TestKeyType::kEcP256, TestKeyType::kEcP384, TestKeyType::kRsa2048}) {
     const TestCa ca = TestCa::Root("CA", ca_type);
-    for (const TestKeyType type : {TestKeyType::kEcP256, TestKeyType::kRsa2048, TestKeyType::kRsa4096}) {
-      const TestKey key = TestKey::Generate(type);
+    for (const TestKey& key : keys) {
       ASSERT_OK_AND_ASSIGN(const auto leaf, Validate(ca.Issue(key.public_key()), *Trust({&foreign_, &ca})));
       EXPECT_EQ(leaf->public_key(), key.public_key());
     }
