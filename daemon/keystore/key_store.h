@@ -25,7 +25,7 @@ enum class GenerationState {
 struct KeyGeneration {
   uint32_t number = 1;
   GenerationState state = GenerationState::kCurrent;
-  // Names this key for ever, in tickets and in the audit log; never reused.
+  // Names this key for ever, in tickets and in the audit log; never reused. The store makes one if it is empty.
   std::string uuid;
   // Identity of the backend that sealed it; see KeyStore::RegisterBackend.
   std::string backend_uuid;
@@ -36,6 +36,7 @@ struct KeyGeneration {
   std::string public_key;
   // PEM, the leaf first; empty until one is installed.
   std::string certificate_chain;
+  // Kept to the microsecond.
   absl::Time created;
 };
 
@@ -48,6 +49,7 @@ struct Identity {
   // Identity CAs (PEM) that peers must chain to; empty if none are installed.
   std::string anchors;
 
+  // current returns the generation that is kCurrent.
   const KeyGeneration& current() const;
 };
 
@@ -55,8 +57,9 @@ struct Identity {
 // returned OK survives kill -9 and power loss, one that did not return left nothing half-done. Thread-safe.
 class KeyStore {
  public:
-  // Open opens or makes the database `path`, mode 0600, and migrates an older schema after keeping a copy beside it.
-  // FAILED_PRECONDITION for a newer schema or while another daemon has it open; DATA_LOSS if it is damaged.
+  // Open opens or makes the database `path`, mode 0600, and migrates an older schema after keeping a copy beside it
+  // (`path`.version-N). FAILED_PRECONDITION for a newer schema, while another daemon has it open, or if others may read
+  // the file or write to its folder; DATA_LOSS if it is damaged.
   static absl::StatusOr<std::unique_ptr<KeyStore>> Open(const std::string& path);
 
   virtual ~KeyStore() = default;
@@ -69,8 +72,9 @@ class KeyStore {
   // ("software", "tpm2"), making it on first sight. FAILED_PRECONDITION if the name belongs to another kind.
   virtual absl::StatusOr<std::string> RegisterBackend(const std::string& name, const std::string& kind) = 0;
 
-  // CreateIdentity adds an identity with its first generation. ALREADY_EXISTS if the name is taken, also by a deleted
-  // identity that was not purged (S-14).
+  // CreateIdentity adds an identity with its first generation, which must be kCurrent. ALREADY_EXISTS if the name is
+  // taken, also by a deleted identity that was not purged (S-14); INVALID_ARGUMENT if the generation is not in order:
+  // its backend is unknown, its uuid was used before.
   virtual absl::Status CreateIdentity(const KeyName& name, const KeyGeneration& generation) = 0;
 
   // InstallCertificate sets the chain of the current generation and, unless `anchors` is empty, the anchors. Whether

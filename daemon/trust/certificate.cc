@@ -127,7 +127,7 @@ std::string Certificate::pem() const { return trust::WritePem("CERTIFICATE", par
 absl::Status Certificate::VerifySignature(std::string_view octets, std::string_view signature) const {
   EVP_PKEY* const key = X509_get0_pubkey(x509());
   const bool rsa = key != nullptr && EVP_PKEY_is_a(key, "RSA");
-  const absl::Status refusal = absl::PermissionDeniedError(
+  absl::Status refusal = absl::PermissionDeniedError(
       absl::StrCat("the signature does not verify with the key of ", trust::PrintableText(subject())));
   if (!rsa && (key == nullptr || !EVP_PKEY_is_a(key, "EC"))) return refusal;
   const OpensslPtr<EVP_MD_CTX> context(EVP_MD_CTX_new());

@@ -181,6 +181,7 @@ TEST_F(CertificateRevocationTest, ServesManyThreads) {
   const std::string revoked = root_.Issue(key_.public_key());
   const auto strict = Trust({root_.certificate()}, {root_.Crl({revoked})});
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 200; ++i) {

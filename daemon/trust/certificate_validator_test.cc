@@ -30,6 +30,7 @@ class CertificateValidatorTest : public testing::Test {
   static std::shared_ptr<const TrustStore> Trust(const std::vector<const TestCa*>& anchors,
                                                  const std::vector<std::string>& lists = {}) {
     std::vector<std::string> documents;
+    documents.reserve(anchors.size());
     for (const TestCa* anchor : anchors) documents.push_back(anchor->certificate());
     auto store = TrustStore::Parse(documents, lists);
     EXPECT_TRUE(store.ok()) << store.status();
@@ -40,7 +41,7 @@ class CertificateValidatorTest : public testing::Test {
     return validator_->Validate(pem, trust, absl::Now());
   }
 
-  std::string Leaf(const TestCa& ca, CertificateOptions options = {}) { return ca.Issue(key_.public_key(), options); }
+  std::string Leaf(const TestCa& ca, const CertificateOptions& options = {}) { return ca.Issue(key_.public_key(), options); }
 
   const std::unique_ptr<CertificateValidator> validator_ = CertificateValidator::Create();
   const TestKey key_ = TestKey::Generate();
