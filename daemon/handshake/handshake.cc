@@ -1,5 +1,6 @@
 #include "daemon/handshake/handshake.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -7,6 +8,7 @@
 #include "daemon/handshake/check.h"
 #include "daemon/handshake/key_agreement.h"
 #include "daemon/handshake/participant_data.h"
+#include "proto/contract/secret_access.h"
 #include "proto/contract/status_macros.h"
 
 namespace ddskey {
@@ -219,9 +221,13 @@ HandshakeToken FinishFinal(const HandshakeState& state, std::string_view signatu
   return BuildToken(MessageRole::kFinal, message);
 }
 
-HandshakeOutcome OutcomeOfFinal(HandshakeState state) {
-  return {*std::move(state.secret), std::move(state.challenge1), std::move(state.challenge2),
-          std::move(state.peer_certificate), std::move(state.peer_permissions)};
+absl::StatusOr<HandshakeOutcome> OutcomeOfFinal(const HandshakeState& state) {
+  if (!state.secret.has_value()) return absl::InternalError("a Final's state lost its shared secret");
+  const std::span<const uint8_t> agreed = state.secret->Reveal(SecretAccess());
+  ASSIGN_OR_RETURN(SecretBytes secret, SecretBytes::Allocate(agreed.size()));
+  std::ranges::copy(agreed, secret.Reveal(SecretAccess()).begin());
+  return HandshakeOutcome{std::move(secret), state.challenge1, state.challenge2, state.peer_certificate,
+                          state.peer_permissions};
 }
 
 absl::StatusOr<HandshakeOutcome> ProcessFinal(const HandshakeState& state, const HandshakeMessage& final_message,

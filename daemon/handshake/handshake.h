@@ -82,7 +82,7 @@ absl::StatusOr<HandshakeState> PrepareFinal(const HandshakeState& state, const H
 
 // FinishFinal is the Final, signed; OutcomeOfFinal what the initiator has then.
 HandshakeToken FinishFinal(const HandshakeState& state, std::string_view signature);
-HandshakeOutcome OutcomeOfFinal(HandshakeState state);
+absl::StatusOr<HandshakeOutcome> OutcomeOfFinal(const HandshakeState& state);
 
 // ProcessFinal checks a Final, its signature included. `state` is that of the Reply.
 absl::StatusOr<HandshakeOutcome> ProcessFinal(const HandshakeState& state, const HandshakeMessage& final_message,

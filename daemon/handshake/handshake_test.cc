@@ -127,10 +127,10 @@ TEST_F(HandshakeTest, BothSidesAgreeOnASecret) {
   ASSERT_OK_AND_ASSIGN(const RequestStep request, BeginRequest(alice_.local, alice_offer_));
   ASSERT_OK_AND_ASSIGN(const HandshakeState replier, Reply(request.token));
   const HandshakeToken reply = FinishReply(replier, bob_.Sign(ReplyTranscript(replier)));
-  ASSERT_OK_AND_ASSIGN(HandshakeState initiator, Final(request.state, reply));
+  ASSERT_OK_AND_ASSIGN(const HandshakeState initiator, Final(request.state, reply));
   const HandshakeToken final_token = FinishFinal(initiator, alice_.Sign(FinalTranscript(initiator)));
   ASSERT_OK_AND_ASSIGN(const HandshakeOutcome bobs, Finish(replier, final_token));
-  const HandshakeOutcome alices = OutcomeOfFinal(std::move(initiator));
+  ASSERT_OK_AND_ASSIGN(const HandshakeOutcome alices, OutcomeOfFinal(initiator));
 
   EXPECT_TRUE(
       ConstantTimeEquals(alices.shared_secret.Reveal(SecretAccess()), bobs.shared_secret.Reveal(SecretAccess())));
@@ -148,7 +148,7 @@ TEST_F(HandshakeTest, SendsAllOptionalFieldsAndDemandsNone) {
   EXPECT_EQ(reply.binary_properties.size(), 12U);
   std::erase_if(reply.binary_properties,
                 [](const BinaryProperty& p) { return p.name == "hash_c1" || p.name == "hash_c2" || p.name == "dh1"; });
-  ASSERT_OK_AND_ASSIGN(HandshakeState initiator, Final(request.state, reply));
+  ASSERT_OK_AND_ASSIGN(const HandshakeState initiator, Final(request.state, reply));
   HandshakeToken final_token = FinishFinal(initiator, alice_.Sign(FinalTranscript(initiator)));
   EXPECT_EQ(final_token.binary_properties.size(), 7U);
   std::erase_if(final_token.binary_properties,

@@ -56,6 +56,16 @@ class ListReader {
   bool little_endian_;
 };
 
+// ReaderOf reads an encapsulation header, if there is one: Cyclone DDS and Fast DDS send the bare list, big-endian. A
+// bare list cannot begin like a header: PID 2 and 3 are not empty.
+ListReader ReaderOf(std::string_view octets) {
+  static constexpr std::string_view kBigEndian("\0\2\0\0", kHeaderSize);
+  static constexpr std::string_view kLittleEndian("\0\3\0\0", kHeaderSize);
+  const bool little_endian = octets.starts_with(kLittleEndian);
+  if (little_endian || octets.starts_with(kBigEndian)) octets.remove_prefix(kHeaderSize);
+  return {octets, little_endian};
+}
+
 std::string SubjectHash(std::string_view subject_der) {
   const std::string hash = Sha256(subject_der);
   std::string prefix(kSubjectOctets, '\0');
@@ -71,10 +81,7 @@ std::string SubjectHash(std::string_view subject_der) {
 }  // namespace
 
 absl::StatusOr<ParticipantData> ParseParticipantData(std::string_view octets) {
-  if (octets.size() < kHeaderSize || octets[0] != 0 || (octets[1] != 2 && octets[1] != 3)) {
-    return Refuse("c.pdata", "the participant data is not a PL_CDR parameter list");
-  }
-  ListReader reader(octets.substr(kHeaderSize), octets[1] == 3);
+  ListReader reader = ReaderOf(octets);
   ParticipantData data;
   bool has_guid = false;
   while (true) {

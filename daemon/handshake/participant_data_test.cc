@@ -37,6 +37,12 @@ TEST(ParticipantDataTest, ReadsGuidAndDomainOfEitherByteOrder) {
   EXPECT_EQ(data.domain_id, 77U);
 }
 
+TEST(ParticipantDataTest, ReadsABareListAsCycloneAndFastDdsSendIt) {
+  ASSERT_OK_AND_ASSIGN(const ParticipantData data, ParseParticipantData(GuidParameter() + Sentinel()));
+  EXPECT_EQ(GuidOctets(data.guid), kGuid);
+  EXPECT_FALSE(data.domain_id.has_value());
+}
+
 TEST(ParticipantDataTest, ReadsParametersThatMustBeUnderstood) {
   const std::string marked = std::string("\x40\x50\0\x10", 4) + std::string(kGuid);
   EXPECT_THAT(ParseParticipantData(BigEndian(marked + Sentinel())), IsOk());
@@ -51,7 +57,8 @@ TEST(ParticipantDataTest, RefusesAmbiguousOrForeignData) {
   ExpectRefused(BigEndian(Sentinel()));
   ExpectRefused(BigEndian(GuidParameter() + GuidParameter() + Sentinel()));
   ExpectRefused(BigEndian(GuidParameter() + DomainParameter() + DomainParameter() + Sentinel()));
-  ExpectRefused(std::string("\0\0\0\0", 4) + GuidParameter() + Sentinel());
+  ExpectRefused(std::string("\0\1\0\0", 4) + GuidParameter() + Sentinel());
+  ExpectRefused("not a parameter list");
 }
 
 TEST(ParticipantDataTest, AdjustsGuidsAsTheSpecificationSays) {

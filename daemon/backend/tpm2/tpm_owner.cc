@@ -146,8 +146,11 @@ bool TpmOwner::Pause(std::chrono::milliseconds time, const DeviceQueue::Turn& tu
 void TpmOwner::Recover(Recovery recovery) {
   device_.Recover(recovery);
   if (recovery != Recovery::kReconnect && recovery != Recovery::kRepeat) return;
-  // Until an attempt succeeds.
+  // Until an attempt succeeds: the work may be tried for as long as its deadline, and people ask meanwhile.
   well_ = false;
+  monitor_.SetProblem(
+      "the TPM does not answer; it is tried again until it is back: check that it, or the service in front of it, is "
+      "running");
 }
 
 // Note keeps the health up to date. A key that is damaged says nothing about the TPM.

@@ -1,0 +1,144 @@
+#ifndef DAEMON_CUSTODIAN_AUTHENTICATION_CUSTODIAN_H_
+#define DAEMON_CUSTODIAN_AUTHENTICATION_CUSTODIAN_H_
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "daemon/custodian/authorizer.h"
+#include "daemon/custodian/backend_set.h"
+#include "daemon/custodian/deposit_box.h"
+#include "daemon/custodian/participant.h"
+#include "daemon/custodian/trust_cache.h"
+#include "daemon/custodian/worker_pool.h"
+#include "daemon/handshake/handshake.h"
+#include "daemon/handshake/ticket.h"
+#include "daemon/keystore/key_store.h"
+#include "daemon/trust/certificate_validator.h"
+#include "policy/policy.h"
+
+namespace ddskey {
+
+// LocalIdentityRequest is what a participant says of itself. Fields as in ValidateLocalIdentityRequest
+// (authentication.proto).
+struct LocalIdentityRequest {
+  std::string key_name;
+  Guid candidate_guid = {};
+  uint32_t domain_id = 0;
+  std::string certificate;
+  std::vector<std::string> anchors;
+  std::vector<std::string> revocation_lists;
+};
+
+// LocalIdentity is a validated local identity.
+struct LocalIdentity {
+  Guid adjusted_guid = {};
+  std::string ticket;
+  // Of the identity token (DDS Security 9.3.2.1).
+  std::string subject;
+  std::string algorithm;
+  std::string ca_subject;
+  std::string ca_algorithm;
+  absl::Time not_after;
+};
+
+// StepResult is the outcome of a handshake step; as HandshakeStep of authentication.proto.
+struct StepResult {
+  struct Completed {
+    HandshakeOutcome outcome;
+    std::string peer_ticket;
+    absl::Time peer_not_after;
+  };
+  std::string sign_ticket;
+  std::optional<HandshakeToken> message;
+  std::string handshake_ticket;
+  std::optional<Completed> completed;
+};
+
+// AuthenticationCustodian is where a decision meets a key on behalf of a DDS participant: authorize, load, use, audit.
+// Every method returns at once; its work is done on the pool and `done` is called there exactly once. Errors are those
+// of AuthenticationService (authentication.proto). Thread-safe.
+class AuthenticationCustodian {
+ public:
+  // Parts are what a custodian works with; all must outlive it.
+  struct Parts {
+    WorkerPool& pool;
+    Authorizer& authorizer;
+    const KeyStore& keys;
+    const BackendSet& backends;
+    CertificateValidator& validator;
+    const TicketSealer& sealer;
+    std::function<absl::Time()> clock;
+    DepositBox::Limits deposits;
+  };
+
+  template <typename T>
+  using Done = std::function<void(absl::StatusOr<T>)>;
+  using Wait = std::chrono::milliseconds;
+
+  explicit AuthenticationCustodian(const Parts& parts);
+
+  void ValidateLocalIdentity(const Subject& caller, LocalIdentityRequest request, Done<LocalIdentity> done);
+  void BeginHandshakeRequest(const Subject& caller, std::string identity_ticket, LocalOffer offer,
+                             Done<StepResult> done);
+  void BeginHandshakeReply(const Subject& caller, std::string identity_ticket, LocalOffer offer, HandshakeToken request,
+                           Wait wait, Done<StepResult> done);
+  void ProcessHandshake(const Subject& caller, std::string identity_ticket, std::string handshake_ticket,
+                        HandshakeToken message, Wait wait, Done<StepResult> done);
+  void SignHandshake(const Subject& caller, std::string identity_ticket, std::string sign_ticket, Wait wait,
+                     Done<StepResult> done);
+
+  // Counts since start, for `status`.
+  uint64_t handshakes_completed() const { return completed_; }
+  uint64_t refusals() const { return refused_; }
+
+ private:
+  struct Admitted;
+  struct Signing;
+
+  absl::StatusOr<LocalIdentity> Validate(const Subject& caller, const LocalIdentityRequest& request, Trail& trail);
+  absl::StatusOr<StepResult> BeginRequestStep(const Subject& caller, const std::string& identity_ticket,
+                                              const LocalOffer& offer, Trail& trail);
+  absl::StatusOr<std::string> PrepareReplyTicket(const Subject& caller, const std::string& identity_ticket,
+                                                 const LocalOffer& offer, const HandshakeToken& request, Trail& trail);
+  absl::StatusOr<StepResult> ProcessStep(const Subject& caller, const std::string& identity_ticket,
+                                         const std::string& handshake_ticket, const HandshakeToken& message,
+                                         Trail& trail);
+  absl::StatusOr<StepResult> FinishSigning(const Signing& signing, const Signature& signature);
+
+  absl::StatusOr<std::shared_ptr<const Identity>> FindPermitted(const Subject& caller, const std::string& key_name,
+                                                                Trail& trail) const;
+  absl::Status UseTrust(const Subject& caller, const LocalIdentityRequest& request, const Identity& identity,
+                        Participant& participant, Trail& trail) const;
+  absl::StatusOr<Admitted> Admit(const Subject& caller, const std::string& identity_ticket, Trail& trail) const;
+  absl::StatusOr<std::shared_ptr<const Certificate>> AdmitPeer(const Subject& caller, const Admitted& admitted,
+                                                               const std::string& peer_pem, Trail& trail) const;
+  absl::StatusOr<Signing> PrepareSigning(const Subject& caller, const std::string& identity_ticket,
+                                         const std::string& sign_ticket, Trail& trail) const;
+  absl::StatusOr<std::string> SealStep(TicketKind kind, const Subject& caller, const Participant& participant,
+                                       const HandshakeState& state) const;
+  absl::StatusOr<HandshakeState> OpenStep(TicketKind kind, const Subject& caller, const Participant& participant,
+                                          const std::string& ticket) const;
+  absl::StatusOr<StepResult::Completed> Complete(const Subject& caller, HandshakeOutcome outcome,
+                                                 const Certificate& peer) const;
+  void Sign(const Subject& caller, const std::string& identity_ticket, const std::string& sign_ticket, Wait wait,
+            Trail trail, Done<StepResult> done);
+  void End(Trail& trail, const absl::Status& outcome);
+
+  Parts parts_;
+  mutable TrustCache trust_;
+  std::atomic<uint64_t> completed_ = 0;
+  std::atomic<uint64_t> refused_ = 0;
+  // Last: answers those who wait before anything else goes.
+  DepositBox deposits_;
+};
+
+}  // namespace ddskey
+
+#endif  // DAEMON_CUSTODIAN_AUTHENTICATION_CUSTODIAN_H_

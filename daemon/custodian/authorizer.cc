@@ -1,0 +1,44 @@
+#include "daemon/custodian/authorizer.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+
+namespace ddskey {
+
+Authorizer::Authorizer(std::shared_ptr<const Policy> policy, AuditLog& audit)
+    : policy_(std::move(policy)), audit_(audit) {}
+
+void Authorizer::Replace(std::shared_ptr<const Policy> policy) {
+  const std::lock_guard lock(mutex_);
+  policy_ = std::move(policy);
+}
+
+std::shared_ptr<const Policy> Authorizer::policy() const {
+  const std::lock_guard lock(mutex_);
+  return policy_;
+}
+
+Trail::Trail(const Authorizer& authorizer, const Subject& caller, std::string_view operation, std::string_view key)
+    : audit_(&authorizer.audit()), began_(absl::Now()) {
+  record_.uid = caller.uid;
+  record_.gid = caller.gid;
+  record_.pid = caller.pid;
+  record_.operation = operation;
+  record_.key = key;
+}
+
+void Trail::Peer(std::string_view subject, std::string_view digest) {
+  record_.peer = subject;
+  record_.peer_digest = digest;
+}
+
+void Trail::End(const absl::Status& outcome) {
+  record_.outcome =
+      reason_.empty() ? outcome : absl::Status(outcome.code(), absl::StrCat(outcome.message(), ": ", reason_));
+  record_.took = absl::Now() - began_;
+  audit_->Record(record_);
+}
+
+}  // namespace ddskey

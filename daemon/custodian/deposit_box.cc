@@ -1,0 +1,250 @@
+#include "daemon/custodian/deposit_box.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <queue>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace ddskey {
+
+using Time = std::chrono::steady_clock::time_point;
+
+// Core is what completions of devices may still reach after the box is gone.
+class DepositBox::Core : public std::enable_shared_from_this<DepositBox::Core> {
+ public:
+  Core(WorkerPool& pool, Limits limits) : pool_(&pool), limits_(limits) {}
+
+  void Start() {
+    timer_ = std::thread([this] { RunTimer(); });
+  }
+
+  void Stop();
+  void Collect(Order order, Time until, Done done);
+  size_t size() const {
+    const std::lock_guard lock(mutex_);
+    return deposits_.size();
+  }
+
+ private:
+  struct Waiter {
+    Time until;
+    Done done;
+  };
+  struct Deposit {
+    std::string owner;
+    std::string pair;
+    KeyBackend* backend = nullptr;
+    KeyBackend::WorkId work = 0;
+    bool has_work = false;
+    std::optional<Signature> signature;
+    std::vector<Waiter> waiters;
+    // When it is given up or forgotten.
+    Time expires;
+    // Tells this deposit from a later one under the same key.
+    uint64_t serial = 0;
+  };
+  struct Alarm {
+    Time when;
+    std::string key;
+    bool operator>(const Alarm& other) const { return when > other.when; }
+  };
+  struct Cancellation {
+    KeyBackend* backend;
+    KeyBackend::WorkId work;
+  };
+
+  void Answer(Done done, std::optional<absl::StatusOr<Signature>> result) {
+    pool_->Post([done = std::move(done), result = std::move(result)]() mutable { done(std::move(result)); });
+  }
+  void SetAlarm(Time when, const std::string& key) {
+    alarms_.push({when, key});
+    if (alarms_.top().when == when) wake_.notify_one();
+  }
+  void OnDone(const std::string& key, uint64_t serial, absl::StatusOr<Signature> result);
+  std::optional<Cancellation> SupersedeLocked(const std::string& pair, const std::string& key);
+  std::optional<Cancellation> RemoveLocked(std::map<std::string, Deposit>::iterator entry);
+  std::optional<Cancellation> TickLocked(const std::string& key, Time now);
+  void RunTimer();
+
+  WorkerPool* const pool_;
+  const Limits limits_;
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopped_ = false;
+  uint64_t next_serial_ = 0;
+  std::map<std::string, Deposit> deposits_;   // by owner and ticket
+  std::map<std::string, std::string> pairs_;  // pair to the key of its outstanding deposit
+  std::map<std::string, size_t> owners_;
+  std::priority_queue<Alarm, std::vector<Alarm>, std::greater<>> alarms_;
+  std::thread timer_;
+};
+
+void DepositBox::Core::Collect(Order order, Time until, Done done) {
+  const std::string key = order.owner + order.ticket;
+  const std::string pair = order.owner + order.pair;
+  std::optional<Cancellation> superseded;
+  uint64_t serial = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    const Time now = std::chrono::steady_clock::now();
+    if (stopped_) return Answer(std::move(done), std::nullopt);
+    auto entry = deposits_.find(key);
+    const bool is_new = entry == deposits_.end();
+    if (is_new) {
+      if (owners_[order.owner] >= limits_.per_owner || deposits_.size() >= limits_.total) {
+        return Answer(std::move(done), absl::ResourceExhaustedError("too many handshakes of this process wait for "
+                                                                    "signatures; try again when some are done"));
+      }
+      ++owners_[order.owner];
+      superseded = SupersedeLocked(pair, key);
+      serial = ++next_serial_;
+      entry = deposits_
+                  .emplace(key, Deposit{.owner = order.owner,
+                                        .pair = pair,
+                                        .backend = order.backend,
+                                        .signature = std::nullopt,
+                                        .waiters = {},
+                                        .expires = {},
+                                        .serial = serial})
+                  .first;
+    }
+    Deposit& deposit = entry->second;
+    if (deposit.signature.has_value()) return Answer(std::move(done), *deposit.signature);
+    deposit.expires = std::max(now, until) + limits_.interest;
+    SetAlarm(deposit.expires, key);
+    if (until > now || is_new) {
+      // New work gets its chance even without waiting: its caller asked for it.
+      deposit.waiters.push_back({until, std::move(done)});
+      SetAlarm(until, key);
+    } else {
+      Answer(std::move(done), std::nullopt);
+    }
+    if (!is_new) return;
+  }
+  if (superseded.has_value()) superseded->backend->Cancel(superseded->work);
+  // Outside the lock: a full queue answers before Submit returns.
+  const KeyBackend::WorkId work =
+      order.submit([core = shared_from_this(), key, serial](absl::StatusOr<Signature> result) {
+        core->OnDone(key, serial, std::move(result));
+      });
+  const std::lock_guard lock(mutex_);
+  const auto entry = deposits_.find(key);
+  if (entry == deposits_.end() || entry->second.serial != serial) return;
+  entry->second.work = work;
+  entry->second.has_work = true;
+}
+
+void DepositBox::Core::OnDone(const std::string& key, uint64_t serial, absl::StatusOr<Signature> result) {
+  const std::lock_guard lock(mutex_);
+  const auto entry = deposits_.find(key);
+  if (stopped_ || entry == deposits_.end() || entry->second.serial != serial) return;
+  Deposit& deposit = entry->second;
+  for (Waiter& waiter : deposit.waiters) Answer(std::move(waiter.done), result);
+  deposit.waiters.clear();
+  deposit.has_work = false;
+  if (!result.ok()) {
+    RemoveLocked(entry);
+    return;
+  }
+  deposit.signature = *std::move(result);
+  deposit.expires = std::chrono::steady_clock::now() + limits_.keep;
+  SetAlarm(deposit.expires, key);
+}
+
+std::optional<DepositBox::Core::Cancellation> DepositBox::Core::SupersedeLocked(const std::string& pair,
+                                                                                const std::string& key) {
+  std::optional<Cancellation> cancellation;
+  const auto older = pairs_.find(pair);
+  if (older != pairs_.end()) {
+    const auto entry = deposits_.find(older->second);
+    if (entry != deposits_.end()) cancellation = RemoveLocked(entry);
+  }
+  pairs_[pair] = key;
+  return cancellation;
+}
+
+std::optional<DepositBox::Core::Cancellation> DepositBox::Core::RemoveLocked(
+    std::map<std::string, Deposit>::iterator entry) {
+  Deposit& deposit = entry->second;
+  for (Waiter& waiter : deposit.waiters) Answer(std::move(waiter.done), std::nullopt);
+  std::optional<Cancellation> cancellation;
+  if (deposit.has_work) cancellation = Cancellation{deposit.backend, deposit.work};
+  const auto pair = pairs_.find(deposit.pair);
+  if (pair != pairs_.end() && pair->second == entry->first) pairs_.erase(pair);
+  const auto owner = owners_.find(deposit.owner);
+  if (owner != owners_.end() && --owner->second == 0) owners_.erase(owner);
+  deposits_.erase(entry);
+  return cancellation;
+}
+
+std::optional<DepositBox::Core::Cancellation> DepositBox::Core::TickLocked(const std::string& key, Time now) {
+  const auto entry = deposits_.find(key);
+  if (entry == deposits_.end()) return std::nullopt;
+  Deposit& deposit = entry->second;
+  if (deposit.expires <= now) return RemoveLocked(entry);
+  std::vector<Waiter> rest;
+  for (Waiter& waiter : deposit.waiters) {
+    if (waiter.until <= now) {
+      Answer(std::move(waiter.done), std::nullopt);
+    } else {
+      rest.push_back(std::move(waiter));
+    }
+  }
+  deposit.waiters = std::move(rest);
+  return std::nullopt;
+}
+
+void DepositBox::Core::RunTimer() {
+  std::unique_lock lock(mutex_);
+  while (!stopped_) {
+    if (alarms_.empty()) {
+      wake_.wait(lock);
+      continue;
+    }
+    const Time now = std::chrono::steady_clock::now();
+    if (alarms_.top().when > now) {
+      const Time when = alarms_.top().when;
+      wake_.wait_until(lock, when);
+      continue;
+    }
+    const std::string key = alarms_.top().key;
+    alarms_.pop();
+    const std::optional<Cancellation> cancellation = TickLocked(key, now);
+    if (!cancellation.has_value()) continue;
+    // Cancel calls the completion on this thread.
+    lock.unlock();
+    cancellation->backend->Cancel(cancellation->work);
+    lock.lock();
+  }
+}
+
+void DepositBox::Core::Stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+    for (auto& [key, deposit] : deposits_) {
+      for (Waiter& waiter : deposit.waiters) Answer(std::move(waiter.done), std::nullopt);
+    }
+    deposits_.clear();
+  }
+  wake_.notify_all();
+  timer_.join();
+}
+
+DepositBox::DepositBox(WorkerPool& pool, Limits limits) : core_(std::make_shared<Core>(pool, limits)) {
+  core_->Start();
+}
+
+DepositBox::~DepositBox() { core_->Stop(); }
+
+void DepositBox::Collect(Order order, Time until, Done done) {
+  core_->Collect(std::move(order), until, std::move(done));
+}
+
+size_t DepositBox::size() const { return core_->size(); }
+
+}  // namespace ddskey

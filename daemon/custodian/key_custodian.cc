@@ -1,0 +1,296 @@
+#include "daemon/custodian/key_custodian.h"
+
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/custodian/new_uuid.h"
+#include "daemon/handshake/digest.h"
+#include "proto/contract/status_macros.h"
+
+namespace ddskey {
+namespace {
+
+// A TPM may take half a minute for an RSA key.
+constexpr std::chrono::seconds kCreateDeadline(90);
+constexpr std::chrono::seconds kSignDeadline(20);
+
+absl::Status NoSuchKey(const std::string& name) {
+  return absl::NotFoundError(absl::StrCat("there is no key \"", name, "\"; see: ddskeyctl key list"));
+}
+
+absl::StatusOr<KeyName> ParseName(const std::string& name) {
+  auto parsed = KeyName::Parse(name);
+  if (!parsed.has_value()) {
+    return absl::InvalidArgumentError(
+        "a key name has 1 to 63 letters, digits, dots, underscores and hyphens, the first a letter or a digit");
+  }
+  return *std::move(parsed);
+}
+
+absl::StatusOr<KeyAlgorithm> AlgorithmOf(const std::string& name) {
+  if (name.empty()) return KeyAlgorithm::kEcP256;
+  const auto algorithm = ParseAlgorithm(name);
+  if (!algorithm.has_value()) return absl::InvalidArgumentError("the algorithm must be ec-p256 or rsa-2048");
+  return *algorithm;
+}
+
+absl::StatusOr<KeyPurpose> PurposeOf(const std::string& name) {
+  if (name.empty()) return KeyPurpose::kHandshake;
+  const auto purpose = ParsePurpose(name);
+  if (!purpose.has_value()) return absl::InvalidArgumentError("the purpose must be handshake, digest or derive");
+  return *purpose;
+}
+
+WorkOptions Until(std::chrono::seconds limit) {
+  WorkOptions options;
+  options.deadline = std::chrono::steady_clock::now() + limit;
+  return options;
+}
+
+}  // namespace
+
+absl::Status KeyCustodian::Authorize(const Subject& caller, Action action, const std::string& key, Trail& trail) const {
+  const Decision decision = parts_.authorizer.policy()->Evaluate(caller, action, key);
+  trail.Rule(decision.rule);
+  trail.Administrative();
+  if (decision.allowed) return absl::OkStatus();
+  trail.Reason(decision.reason);
+  return absl::PermissionDeniedError(absl::StrCat("policy does not let this process do ",
+                                                  std::string(ActionName(action)),
+                                                  "; administration needs root or a rule in the policy file"));
+}
+
+absl::StatusOr<std::shared_ptr<const Identity>> KeyCustodian::FindActive(const std::string& name) const {
+  ASSIGN_OR_RETURN(const KeyName parsed, ParseName(name));
+  auto identity = parts_.keys.Find(parsed);
+  if (!identity.ok() || (*identity)->deleted) return NoSuchKey(name);
+  return *std::move(identity);
+}
+
+absl::StatusOr<KeyDescription> KeyCustodian::Describe(std::shared_ptr<const Identity> identity) const {
+  KeyDescription description;
+  const KeyGeneration& generation = identity->current();
+  description.public_key_digest = Sha256(generation.public_key);
+  const BackendSet::Entry* entry = parts_.backends.FindByUuid(generation.backend_uuid);
+  if (entry != nullptr) description.backend = entry->name;
+  if (!generation.certificate_chain.empty()) {
+    ASSIGN_OR_RETURN(description.chain, Certificate::ParsePem(generation.certificate_chain));
+  }
+  if (!identity->anchors.empty()) {
+    ASSIGN_OR_RETURN(description.anchors, Certificate::ParsePem(identity->anchors));
+  }
+  description.identity = std::move(identity);
+  return description;
+}
+
+void KeyCustodian::SubmitCreate(const Subject& caller, const NewKey& key, Trail trail, Done<KeyDescription> done) {
+  const auto refuse = [&](const absl::Status& status) {
+    trail.End(status);
+    done(status);
+  };
+  if (const absl::Status allowed = Authorize(caller, Action::kKeyCreate, key.name, trail); !allowed.ok()) {
+    return refuse(allowed);
+  }
+  const auto name = ParseName(key.name);
+  if (!name.ok()) return refuse(name.status());
+  const auto algorithm = AlgorithmOf(key.algorithm);
+  if (!algorithm.ok()) return refuse(algorithm.status());
+  const auto purpose = PurposeOf(key.purpose);
+  if (!purpose.ok()) return refuse(purpose.status());
+  const BackendSet::Entry* entry = parts_.backends.FindByName(key.backend);
+  if (entry == nullptr) return refuse(absl::NotFoundError("there is no backend of that name; see: ddskeyctl status"));
+  if (const auto existing = parts_.keys.Find(*name); existing.ok()) {
+    return refuse(absl::AlreadyExistsError(
+        absl::StrCat("the name \"", key.name, "\" is taken",
+                     (*existing)->deleted ? " by a deleted key; free it with: ddskeyctl key delete --purge " : "",
+                     (*existing)->deleted ? key.name : "")));
+  }
+  entry->backend->SubmitCreate(
+      *algorithm, *purpose, Until(kCreateDeadline),
+      [this, name = *name, entry, trail = std::move(trail), done = std::move(done)](absl::StatusOr<SealedKey> made) {
+        // Off the thread of the device: the keystore waits for the disk.
+        parts_.pool.Post([this, name, entry, made = std::move(made), trail, done]() mutable {
+          auto stored = made.ok() ? Store(name, *entry, *made) : made.status();
+          trail.End(stored.status());
+          done(std::move(stored));
+        });
+      });
+}
+
+absl::StatusOr<KeyDescription> KeyCustodian::Store(const KeyName& name, const BackendSet::Entry& entry,
+                                                   const SealedKey& key) {
+  KeyGeneration generation;
+  ASSIGN_OR_RETURN(generation.uuid, NewUuid());
+  generation.backend_uuid = entry.uuid;
+  generation.algorithm = key.algorithm;
+  generation.purpose = key.purpose;
+  generation.blob = key.blob;
+  generation.public_key = key.public_key;
+  generation.created = parts_.clock();
+  RETURN_IF_ERROR(parts_.keys.CreateIdentity(name, generation));
+  ASSIGN_OR_RETURN(auto identity, parts_.keys.Find(name));
+  return Describe(std::move(identity));
+}
+
+void KeyCustodian::SubmitRequest(const Subject& caller, const NewRequest& request, Trail trail,
+                                 Done<std::string> done) {
+  const auto refuse = [&](const absl::Status& status) {
+    trail.End(status);
+    done(status);
+  };
+  if (const absl::Status allowed = Authorize(caller, Action::kCsrCreate, request.key_name, trail); !allowed.ok()) {
+    return refuse(allowed);
+  }
+  const auto identity = FindActive(request.key_name);
+  if (!identity.ok()) return refuse(identity.status());
+  const KeyGeneration& generation = (*identity)->current();
+  if (generation.purpose == KeyPurpose::kDerive) {
+    return refuse(absl::FailedPreconditionError("a key for deriving secrets signs nothing, not even a request"));
+  }
+  const BackendSet::Entry* entry = parts_.backends.FindByUuid(generation.backend_uuid);
+  if (entry == nullptr) {
+    return refuse(absl::UnavailableError("the backend that holds the key is not configured any more"));
+  }
+  auto built =
+      CertificationRequest::Build(generation.algorithm, generation.public_key, request.subject, request.key_usage);
+  if (!built.ok()) return refuse(built.status());
+  const SignatureScheme scheme =
+      generation.algorithm == KeyAlgorithm::kRsa2048 ? SignatureScheme::kRsaPkcs1Sha256 : SignatureScheme::kEcdsaSha256;
+  // The octets begin with the DER of a SEQUENCE, 0x30: no handshake transcript does.
+  const std::string digest = Sha256(built->to_be_signed());
+  entry->backend->SubmitSign({generation.algorithm, generation.purpose, generation.blob, generation.public_key}, scheme,
+                             digest, Until(kSignDeadline),
+                             [this, built = *std::move(built), trail = std::move(trail),
+                              done = std::move(done)](absl::StatusOr<Signature> signature) {
+                               parts_.pool.Post([built, signature = std::move(signature), trail, done]() mutable {
+                                 auto pem = signature.ok() ? built.Finish(signature->octets) : signature.status();
+                                 trail.End(pem.status());
+                                 done(std::move(pem));
+                               });
+                             });
+}
+
+absl::StatusOr<KeyDescription> KeyCustodian::Install(const Subject& caller, const std::string& name,
+                                                     const std::string& chain, const std::string& anchors,
+                                                     Trail& trail) {
+  RETURN_IF_ERROR(Authorize(caller, Action::kCertificateInstall, name, trail));
+  ASSIGN_OR_RETURN(const auto identity, FindActive(name));
+  const KeyGeneration& generation = identity->current();
+  ASSIGN_OR_RETURN(const std::vector<Certificate> certificates, Certificate::ParsePem(chain));
+  const Certificate& leaf = certificates.front();
+  if (leaf.public_key() != generation.public_key) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the certificate of ", leaf.subject(),
+                     " is for another key; the first certificate must be made from: ddskeyctl csr ", name));
+  }
+  // Without anchors anywhere, what is left to check are form and dates: the caller of a handshake brings the anchors.
+  const std::string& in_force = anchors.empty() ? identity->anchors : anchors;
+  const absl::Time now = parts_.clock();
+  if (in_force.empty() && (now < leaf.not_before() || now > leaf.not_after())) {
+    return absl::FailedPreconditionError("the certificate is not valid now");
+  }
+  if (!in_force.empty()) {
+    ASSIGN_OR_RETURN(const auto trust, TrustStore::Parse({in_force}, {}));
+    if (const auto good = parts_.validator.Validate(chain, *trust, now); !good.ok()) {
+      return absl::FailedPreconditionError(absl::StrCat("the certificate is not good: ", good.status().message(),
+                                                        "; name the identity CA that signed it with --ca FILE"));
+    }
+  }
+  // Stored as parsed: text around the blocks goes nowhere.
+  std::string clean_chain;
+  for (const Certificate& certificate : certificates) clean_chain += certificate.pem();
+  std::string clean_anchors;
+  if (!anchors.empty()) {
+    ASSIGN_OR_RETURN(const std::vector<Certificate> parsed, Certificate::ParsePem(anchors));
+    for (const Certificate& anchor : parsed) clean_anchors += anchor.pem();
+  }
+  RETURN_IF_ERROR(parts_.keys.InstallCertificate(identity->name, generation.uuid, clean_chain, clean_anchors));
+  ASSIGN_OR_RETURN(auto installed, parts_.keys.Find(identity->name));
+  return Describe(std::move(installed));
+}
+
+absl::Status KeyCustodian::Remove(const Subject& caller, const std::string& name, bool purge, Trail& trail) {
+  RETURN_IF_ERROR(Authorize(caller, Action::kKeyDelete, name, trail));
+  ASSIGN_OR_RETURN(const KeyName parsed, ParseName(name));
+  const absl::Status status = purge ? parts_.keys.PurgeIdentity(parsed) : parts_.keys.DeleteIdentity(parsed);
+  return absl::IsNotFound(status) ? NoSuchKey(name) : status;
+}
+
+void KeyCustodian::Create(const Subject& caller, NewKey key, Done<KeyDescription> done) {
+  parts_.pool.Post([this, caller, key = std::move(key), done = std::move(done)] {
+    SubmitCreate(caller, key, Trail(parts_.authorizer, caller, "CreateKey", key.name), done);
+  });
+}
+
+void KeyCustodian::List(const Subject& caller, bool include_deleted, Done<std::vector<KeyDescription>> done) {
+  parts_.pool.Post([this, caller, include_deleted, done = std::move(done)] {
+    Trail trail(parts_.authorizer, caller, "ListKeys", "");
+    const auto list = [&]() -> absl::StatusOr<std::vector<KeyDescription>> {
+      RETURN_IF_ERROR(Authorize(caller, Action::kKeyList, "", trail));
+      std::vector<KeyDescription> keys;
+      for (const auto& identity : parts_.keys.List()) {
+        if (identity->deleted && !include_deleted) continue;
+        ASSIGN_OR_RETURN(keys.emplace_back(), Describe(identity));
+      }
+      return keys;
+    };
+    auto keys = list();
+    trail.End(keys.status());
+    done(std::move(keys));
+  });
+}
+
+void KeyCustodian::Get(const Subject& caller, std::string name, Done<KeyDescription> done) {
+  parts_.pool.Post([this, caller, name = std::move(name), done = std::move(done)] {
+    Trail trail(parts_.authorizer, caller, "GetKey", name);
+    const auto get = [&]() -> absl::StatusOr<KeyDescription> {
+      RETURN_IF_ERROR(Authorize(caller, Action::kKeyList, name, trail));
+      ASSIGN_OR_RETURN(const KeyName parsed, ParseName(name));
+      auto identity = parts_.keys.Find(parsed);
+      if (!identity.ok()) return NoSuchKey(name);
+      return Describe(*std::move(identity));
+    };
+    auto key = get();
+    trail.End(key.status());
+    done(std::move(key));
+  });
+}
+
+void KeyCustodian::Delete(const Subject& caller, std::string name, bool purge, std::function<void(absl::Status)> done) {
+  parts_.pool.Post([this, caller, name = std::move(name), purge, done = std::move(done)] {
+    Trail trail(parts_.authorizer, caller, purge ? "PurgeKey" : "DeleteKey", name);
+    const absl::Status status = Remove(caller, name, purge, trail);
+    trail.End(status);
+    done(status);
+  });
+}
+
+void KeyCustodian::Request(const Subject& caller, NewRequest request, Done<std::string> done) {
+  parts_.pool.Post([this, caller, request = std::move(request), done = std::move(done)] {
+    SubmitRequest(caller, request,
+                  Trail(parts_.authorizer, caller, "CreateCertificateSigningRequest", request.key_name), done);
+  });
+}
+
+void KeyCustodian::InstallCertificate(const Subject& caller, std::string name, std::string chain, std::string anchors,
+                                      Done<KeyDescription> done) {
+  parts_.pool.Post([this, caller, name = std::move(name), chain = std::move(chain), anchors = std::move(anchors),
+                    done = std::move(done)] {
+    Trail trail(parts_.authorizer, caller, "InstallCertificate", name);
+    auto key = Install(caller, name, chain, anchors, trail);
+    trail.End(key.status());
+    done(std::move(key));
+  });
+}
+
+void KeyCustodian::AuthorizeStatus(const Subject& caller, std::function<void(absl::Status)> done) {
+  parts_.pool.Post([this, caller, done = std::move(done)] {
+    Trail trail(parts_.authorizer, caller, "GetStatus", "");
+    const absl::Status status = Authorize(caller, Action::kStatus, "", trail);
+    trail.End(status);
+    done(status);
+  });
+}
+
+}  // namespace ddskey

@@ -1,0 +1,99 @@
+#ifndef DAEMON_CUSTODIAN_KEY_CUSTODIAN_H_
+#define DAEMON_CUSTODIAN_KEY_CUSTODIAN_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "daemon/custodian/authorizer.h"
+#include "daemon/custodian/backend_set.h"
+#include "daemon/custodian/worker_pool.h"
+#include "daemon/keystore/key_store.h"
+#include "daemon/trust/certificate.h"
+#include "daemon/trust/certificate_validator.h"
+#include "daemon/trust/certification_request.h"
+#include "policy/policy.h"
+
+namespace ddskey {
+
+// KeyDescription is what an administrator sees of an identity.
+struct KeyDescription {
+  std::shared_ptr<const Identity> identity;
+  // Name of the backend that holds the key; empty if it is not configured any more.
+  std::string backend;
+  // SHA-256 of the DER SubjectPublicKeyInfo, 32 octets.
+  std::string public_key_digest;
+  // The installed chain and anchors, parsed; empty if there are none.
+  std::vector<Certificate> chain;
+  std::vector<Certificate> anchors;
+};
+
+// NewKey is what to make.
+struct NewKey {
+  std::string name;
+  // Empty for the defaults: "ec-p256", the first backend, "handshake".
+  std::string algorithm;
+  std::string backend;
+  std::string purpose;
+};
+
+// NewRequest is a certification request to make.
+struct NewRequest {
+  std::string key_name;
+  std::vector<std::pair<std::string, std::string>> subject;
+  std::vector<std::string> key_usage;
+};
+
+// KeyCustodian makes, certifies and removes identities on behalf of administrators: authorize, load, use, audit. Every
+// method returns at once; its work is done on the pool and on threads of devices, and `done` is called on the pool
+// exactly once. Errors are those of AdminService (admin.proto). Thread-safe.
+class KeyCustodian {
+ public:
+  // Parts are what a custodian works with; all must outlive it.
+  struct Parts {
+    WorkerPool& pool;
+    Authorizer& authorizer;
+    KeyStore& keys;
+    const BackendSet& backends;
+    CertificateValidator& validator;
+    std::function<absl::Time()> clock;
+  };
+
+  template <typename T>
+  using Done = std::function<void(absl::StatusOr<T>)>;
+
+  explicit KeyCustodian(const Parts& parts) : parts_(parts) {}
+
+  void Create(const Subject& caller, NewKey key, Done<KeyDescription> done);
+  void List(const Subject& caller, bool include_deleted, Done<std::vector<KeyDescription>> done);
+  void Get(const Subject& caller, std::string name, Done<KeyDescription> done);
+  void Delete(const Subject& caller, std::string name, bool purge, std::function<void(absl::Status)> done);
+  // Request makes a PKCS#10 request, PEM.
+  void Request(const Subject& caller, NewRequest request, Done<std::string> done);
+  void InstallCertificate(const Subject& caller, std::string name, std::string chain, std::string anchors,
+                          Done<KeyDescription> done);
+  // AuthorizeStatus is whether the caller may ask for the daemon's status.
+  void AuthorizeStatus(const Subject& caller, std::function<void(absl::Status)> done);
+
+ private:
+  absl::Status Authorize(const Subject& caller, Action action, const std::string& key, Trail& trail) const;
+  absl::StatusOr<std::shared_ptr<const Identity>> FindActive(const std::string& name) const;
+  absl::StatusOr<KeyDescription> Describe(std::shared_ptr<const Identity> identity) const;
+  void SubmitCreate(const Subject& caller, const NewKey& key, Trail trail, Done<KeyDescription> done);
+  absl::StatusOr<KeyDescription> Store(const KeyName& name, const BackendSet::Entry& entry, const SealedKey& key);
+  void SubmitRequest(const Subject& caller, const NewRequest& request, Trail trail, Done<std::string> done);
+  absl::StatusOr<KeyDescription> Install(const Subject& caller, const std::string& name, const std::string& chain,
+                                         const std::string& anchors, Trail& trail);
+  absl::Status Remove(const Subject& caller, const std::string& name, bool purge, Trail& trail);
+
+  Parts parts_;
+};
+
+}  // namespace ddskey
+
+#endif  // DAEMON_CUSTODIAN_KEY_CUSTODIAN_H_

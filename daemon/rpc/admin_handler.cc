@@ -1,0 +1,178 @@
+#include "daemon/rpc/admin_handler.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "daemon/rpc/admitted_call.h"
+
+namespace ddskey {
+namespace {
+
+constexpr size_t kMaxDocument = size_t{64} * 1024;
+
+std::string PublicKeyPem(const std::string& der) {
+  const std::string base64 = absl::Base64Escape(der);
+  std::string pem = "-----BEGIN PUBLIC KEY-----\n";
+  for (size_t at = 0; at < base64.size(); at += 64) pem += base64.substr(at, 64) + "\n";
+  return pem + "-----END PUBLIC KEY-----\n";
+}
+
+void FillCertificate(const KeyDescription& key, v1::Certificate& out) {
+  const Certificate& leaf = key.chain.front();
+  out.set_subject(leaf.subject());
+  out.set_issuer(leaf.issuer());
+  out.set_serial(leaf.serial());
+  out.set_not_before(absl::ToUnixSeconds(leaf.not_before()));
+  out.set_not_after(absl::ToUnixSeconds(leaf.not_after()));
+  out.set_sha256(absl::BytesToHexString(leaf.digest()));
+  for (const Certificate& anchor : key.anchors) out.add_anchors(anchor.subject());
+}
+
+void FillKey(const KeyDescription& key, v1::Key& out) {
+  const KeyGeneration& generation = key.identity->current();
+  out.set_name(key.identity->name.text());
+  out.set_algorithm(std::string(AlgorithmName(generation.algorithm)));
+  out.set_purpose(std::string(PurposeName(generation.purpose)));
+  out.set_backend(key.backend);
+  out.set_state(key.identity->deleted ? "deleted" : "active");
+  out.set_generation(generation.number);
+  out.set_created(absl::ToUnixSeconds(generation.created));
+  out.set_public_key_sha256(absl::BytesToHexString(key.public_key_digest));
+  out.set_public_key_pem(PublicKeyPem(generation.public_key));
+  if (!key.chain.empty()) FillCertificate(key, *out.mutable_certificate());
+}
+
+std::string JoinPem(const std::vector<Certificate>& certificates) {
+  std::string pem;
+  for (const Certificate& certificate : certificates) pem += certificate.pem();
+  return pem;
+}
+
+absl::Status NoCertificate(const std::string& name) {
+  return absl::FailedPreconditionError("the key \"" + name + "\" has no certificate yet; see: ddskeyctl cert install");
+}
+
+// AnswerKey is the `done` of calls whose response is one key.
+template <typename Response>
+KeyCustodian::Done<KeyDescription> AnswerKey(const std::shared_ptr<AdmittedCall>& call, Response* response) {
+  return [call, response](absl::StatusOr<KeyDescription> key) {
+    if (!key.ok()) return call->Finish(key.status());
+    FillKey(*key, *response->mutable_key());
+    call->Finish(absl::OkStatus());
+  };
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* AdminHandler::CreateKey(grpc::CallbackServerContext* context,
+                                                  const v1::CreateKeyRequest* request,
+                                                  v1::CreateKeyResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
+  if (call == nullptr) return reactor;
+  custodian_.Create(call->caller(), {request->name(), request->algorithm(), request->backend(), request->purpose()},
+                    AnswerKey(call, response));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminHandler::ListKeys(grpc::CallbackServerContext* context,
+                                                 const v1::ListKeysRequest* request, v1::ListKeysResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
+  if (call == nullptr) return reactor;
+  custodian_.List(call->caller(), request->include_deleted(),
+                  [call, response](absl::StatusOr<std::vector<KeyDescription>> keys) {
+                    if (!keys.ok()) return call->Finish(keys.status());
+                    for (const KeyDescription& key : *keys) FillKey(key, *response->add_keys());
+                    call->Finish(absl::OkStatus());
+                  });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminHandler::GetKey(grpc::CallbackServerContext* context, const v1::GetKeyRequest* request,
+                                               v1::GetKeyResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
+  if (call == nullptr) return reactor;
+  custodian_.Get(call->caller(), request->name(), AnswerKey(call, response));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminHandler::DeleteKey(grpc::CallbackServerContext* context,
+                                                  const v1::DeleteKeyRequest* request, v1::DeleteKeyResponse*) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
+  if (call == nullptr) return reactor;
+  custodian_.Delete(call->caller(), request->name(), request->purge(),
+                    [call](const absl::Status& status) { call->Finish(status); });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminHandler::CreateCertificateSigningRequest(
+    grpc::CallbackServerContext* context, const v1::CreateCertificateSigningRequestRequest* request,
+    v1::CreateCertificateSigningRequestResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
+  if (call == nullptr) return reactor;
+  NewRequest asked;
+  asked.key_name = request->key_name();
+  for (const v1::SubjectAttribute& attribute : request->subject()) {
+    asked.subject.emplace_back(attribute.type(), attribute.value());
+  }
+  asked.key_usage.assign(request->key_usage().begin(), request->key_usage().end());
+  custodian_.Request(call->caller(), std::move(asked), [call, response](absl::StatusOr<std::string> pem) {
+    if (!pem.ok()) return call->Finish(pem.status());
+    response->set_csr_pem(*std::move(pem));
+    call->Finish(absl::OkStatus());
+  });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminHandler::InstallCertificate(grpc::CallbackServerContext* context,
+                                                           const v1::InstallCertificateRequest* request,
+                                                           v1::InstallCertificateResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
+  if (call == nullptr) return reactor;
+  if (request->certificate_chain().size() > kMaxDocument || request->anchors().size() > kMaxDocument) {
+    call->Finish(absl::InvalidArgumentError("a certificate document is over 64 KiB"));
+    return reactor;
+  }
+  custodian_.InstallCertificate(call->caller(), request->key_name(), request->certificate_chain(), request->anchors(),
+                                AnswerKey(call, response));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminHandler::GetCertificate(grpc::CallbackServerContext* context,
+                                                       const v1::GetCertificateRequest* request,
+                                                       v1::GetCertificateResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
+  if (call == nullptr) return reactor;
+  custodian_.Get(call->caller(), request->key_name(),
+                 [call, response, name = request->key_name()](absl::StatusOr<KeyDescription> key) {
+                   if (!key.ok()) return call->Finish(key.status());
+                   if (key->chain.empty()) return call->Finish(NoCertificate(name));
+                   FillCertificate(*key, *response->mutable_certificate());
+                   response->set_chain_pem(JoinPem(key->chain));
+                   response->set_anchors_pem(JoinPem(key->anchors));
+                   call->Finish(absl::OkStatus());
+                 });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminHandler::GetStatus(grpc::CallbackServerContext* context, const v1::GetStatusRequest*,
+                                                  v1::GetStatusResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
+  if (call == nullptr) return reactor;
+  custodian_.AuthorizeStatus(call->caller(), [this, call, response](const absl::Status& status) {
+    if (status.ok()) fill_status_(*response);
+    call->Finish(status);
+  });
+  return reactor;
+}
+
+}  // namespace ddskey

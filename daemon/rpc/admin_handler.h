@@ -1,0 +1,51 @@
+#ifndef DAEMON_RPC_ADMIN_HANDLER_H_
+#define DAEMON_RPC_ADMIN_HANDLER_H_
+
+#include <functional>
+#include <utility>
+
+#include "daemon/custodian/key_custodian.h"
+#include "daemon/rpc/call_limiter.h"
+#include "daemon/rpc/peer_registry.h"
+#include "ddskey/v1/admin.grpc.pb.h"
+
+namespace ddskey {
+
+// AdminHandler serves AdminService: it identifies the caller, counts the call, translates, and asks the custodian once.
+class AdminHandler final : public v1::AdminService::CallbackService {
+ public:
+  // `fill_status` says how the daemon is; it is asked only for callers who may know. All must outlive the handler.
+  AdminHandler(const PeerRegistry& peers, CallLimiter& limiter, KeyCustodian& custodian,
+               std::function<void(v1::GetStatusResponse&)> fill_status)
+      : peers_(peers), limiter_(limiter), custodian_(custodian), fill_status_(std::move(fill_status)) {}
+
+  grpc::ServerUnaryReactor* CreateKey(grpc::CallbackServerContext* context, const v1::CreateKeyRequest* request,
+                                      v1::CreateKeyResponse* response) override;
+  grpc::ServerUnaryReactor* ListKeys(grpc::CallbackServerContext* context, const v1::ListKeysRequest* request,
+                                     v1::ListKeysResponse* response) override;
+  grpc::ServerUnaryReactor* GetKey(grpc::CallbackServerContext* context, const v1::GetKeyRequest* request,
+                                   v1::GetKeyResponse* response) override;
+  grpc::ServerUnaryReactor* DeleteKey(grpc::CallbackServerContext* context, const v1::DeleteKeyRequest* request,
+                                      v1::DeleteKeyResponse* response) override;
+  grpc::ServerUnaryReactor* CreateCertificateSigningRequest(
+      grpc::CallbackServerContext* context, const v1::CreateCertificateSigningRequestRequest* request,
+      v1::CreateCertificateSigningRequestResponse* response) override;
+  grpc::ServerUnaryReactor* InstallCertificate(grpc::CallbackServerContext* context,
+                                               const v1::InstallCertificateRequest* request,
+                                               v1::InstallCertificateResponse* response) override;
+  grpc::ServerUnaryReactor* GetCertificate(grpc::CallbackServerContext* context,
+                                           const v1::GetCertificateRequest* request,
+                                           v1::GetCertificateResponse* response) override;
+  grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context, const v1::GetStatusRequest* request,
+                                      v1::GetStatusResponse* response) override;
+
+ private:
+  const PeerRegistry& peers_;
+  CallLimiter& limiter_;
+  KeyCustodian& custodian_;
+  std::function<void(v1::GetStatusResponse&)> fill_status_;
+};
+
+}  // namespace ddskey
+
+#endif  // DAEMON_RPC_ADMIN_HANDLER_H_

@@ -1,0 +1,244 @@
+#include "daemon/rpc/authentication_handler.h"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/rpc/admitted_call.h"
+#include "proto/contract/secret_access.h"
+#include "proto/contract/status_macros.h"
+
+namespace ddskey {
+namespace {
+
+constexpr size_t kChallengeSize = 32;
+constexpr size_t kMaxDocument = size_t{64} * 1024;
+constexpr size_t kMaxCertificate = size_t{16} * 1024;
+constexpr size_t kMaxTrustDocuments = 32;
+constexpr size_t kMaxTicket = size_t{320} * 1024;
+constexpr uint32_t kMaxDomain = 232;  // DDSI-RTPS 9.6.1.3: beyond it ports are over 65535.
+constexpr std::chrono::milliseconds kLongestWait(1000);
+constexpr char kIdentityClass[] = "DDS:Auth:PKI-DH:1.0";
+
+absl::Status CheckSize(const char* field, const std::string& value, size_t smallest, size_t largest) {
+  if (value.size() >= smallest && value.size() <= largest) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, " has ", value.size(), " octets; allowed are ", smallest, " to ", largest));
+}
+
+absl::StatusOr<Guid> GuidField(const char* field, const std::string& value) {
+  const auto guid = ParseGuid(value);
+  if (!guid.has_value()) return absl::InvalidArgumentError(absl::StrCat(field, " must have 16 octets"));
+  return *guid;
+}
+
+template <typename List>
+absl::StatusOr<std::vector<std::string>> Documents(const char* field, const List& list) {
+  if (static_cast<size_t>(list.size()) > kMaxTrustDocuments) {
+    return absl::InvalidArgumentError(absl::StrCat(field, " has too many documents"));
+  }
+  size_t total = 0;
+  for (const std::string& document : list) total += document.size();
+  if (total > kMaxDocument) return absl::InvalidArgumentError(absl::StrCat(field, " is over 64 KiB"));
+  return std::vector<std::string>(list.begin(), list.end());
+}
+
+absl::StatusOr<LocalIdentityRequest> Parse(const v1::ValidateLocalIdentityRequest& request) {
+  LocalIdentityRequest parsed;
+  RETURN_IF_ERROR(CheckSize("key_name", request.key_name(), 1, 63));
+  RETURN_IF_ERROR(CheckSize("identity_certificate", request.identity_certificate(), 1, kMaxCertificate));
+  if (request.domain_id() > kMaxDomain) return absl::InvalidArgumentError("domain_id is over 232");
+  parsed.key_name = request.key_name();
+  parsed.domain_id = request.domain_id();
+  parsed.certificate = request.identity_certificate();
+  ASSIGN_OR_RETURN(parsed.candidate_guid, GuidField("candidate_guid", request.candidate_guid()));
+  ASSIGN_OR_RETURN(parsed.anchors, Documents("identity_ca", request.identity_ca()));
+  ASSIGN_OR_RETURN(parsed.revocation_lists, Documents("revocation_list", request.revocation_list()));
+  return parsed;
+}
+
+// ParseOffer serves both begin requests, whose fields have the same names.
+template <typename Request>
+absl::StatusOr<LocalOffer> ParseOffer(const Request& request) {
+  LocalOffer offer;
+  RETURN_IF_ERROR(CheckSize("identity_ticket", request.identity_ticket(), 1, kMaxTicket));
+  RETURN_IF_ERROR(CheckSize("challenge", request.challenge(), kChallengeSize, kChallengeSize));
+  RETURN_IF_ERROR(CheckSize("participant_data", request.participant_data(), 1, kMaxDocument));
+  RETURN_IF_ERROR(CheckSize("permissions", request.permissions(), 0, kMaxDocument));
+  if (!request.remote_future_challenge().empty()) {
+    RETURN_IF_ERROR(
+        CheckSize("remote_future_challenge", request.remote_future_challenge(), kChallengeSize, kChallengeSize));
+  }
+  ASSIGN_OR_RETURN(offer.remote_guid, GuidField("remote_guid", request.remote_guid()));
+  offer.challenge = request.challenge();
+  offer.participant_data = request.participant_data();
+  offer.permissions = request.permissions();
+  offer.remote_future_challenge = request.remote_future_challenge();
+  return offer;
+}
+
+HandshakeToken ToToken(const v1::DataHolder& holder) {
+  HandshakeToken token;
+  token.class_id = holder.class_id();
+  for (const v1::BinaryProperty& property : holder.binary_properties()) {
+    token.binary_properties.push_back({property.name(), property.value()});
+  }
+  return token;
+}
+
+void FillHolder(HandshakeToken token, v1::DataHolder& holder) {
+  holder.set_class_id(std::move(token.class_id));
+  for (BinaryProperty& property : token.binary_properties) {
+    v1::BinaryProperty& added = *holder.add_binary_properties();
+    added.set_name(std::move(property.name));
+    added.set_value(std::move(property.value));
+  }
+}
+
+void FillResult(StepResult::Completed completed, v1::HandshakeResult& result) {
+  // The one place where key material is put on the wire: a session secret, for the participant's crypto plugin.
+  const std::span<const uint8_t> secret = completed.outcome.shared_secret.Reveal(SecretAccess());
+  result.set_shared_secret(secret.data(), secret.size());
+  result.set_challenge1(std::move(completed.outcome.challenge1));
+  result.set_challenge2(std::move(completed.outcome.challenge2));
+  result.set_peer_certificate(std::move(completed.outcome.peer_certificate));
+  result.set_peer_permissions(std::move(completed.outcome.peer_permissions));
+  result.set_peer_ticket(std::move(completed.peer_ticket));
+  result.set_peer_not_after(absl::ToUnixSeconds(completed.peer_not_after));
+}
+
+void FillStep(StepResult result, v1::HandshakeStep& step) {
+  step.set_sign_ticket(std::move(result.sign_ticket));
+  step.set_handshake_ticket(std::move(result.handshake_ticket));
+  if (result.message.has_value()) FillHolder(*std::move(result.message), *step.mutable_message());
+  if (result.completed.has_value()) FillResult(*std::move(result.completed), *step.mutable_result());
+}
+
+void AddProperty(const char* name, const std::string& value, v1::DataHolder& token) {
+  v1::Property& property = *token.add_properties();
+  property.set_name(name);
+  property.set_value(value);
+}
+
+void FillIdentity(LocalIdentity identity, v1::ValidateLocalIdentityResponse& response) {
+  response.set_adjusted_guid(GuidOctets(identity.adjusted_guid));
+  response.set_identity_ticket(std::move(identity.ticket));
+  response.set_not_after(absl::ToUnixSeconds(identity.not_after));
+  v1::DataHolder& token = *response.mutable_identity_token();
+  token.set_class_id(kIdentityClass);
+  AddProperty("dds.cert.sn", identity.subject, token);
+  AddProperty("dds.cert.algo", identity.algorithm, token);
+  AddProperty("dds.ca.sn", identity.ca_subject, token);
+  AddProperty("dds.ca.algo", identity.ca_algorithm, token);
+}
+
+std::chrono::milliseconds WaitOf(uint32_t wait_ms) {
+  return std::min(std::chrono::milliseconds(wait_ms), kLongestWait);
+}
+
+// Answer is the `done` of every step.
+AuthenticationCustodian::Done<StepResult> Answer(const std::shared_ptr<AdmittedCall>& call,
+                                                 v1::HandshakeStep* response) {
+  return [call, response](absl::StatusOr<StepResult> result) {
+    if (!result.ok()) return call->Finish(result.status());
+    FillStep(*std::move(result), *response);
+    call->Finish(absl::OkStatus());
+  };
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* AuthenticationHandler::ValidateLocalIdentity(grpc::CallbackServerContext* context,
+                                                                       const v1::ValidateLocalIdentityRequest* request,
+                                                                       v1::ValidateLocalIdentityResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
+  if (call == nullptr) return reactor;
+  auto parsed = Parse(*request);
+  if (!parsed.ok()) {
+    call->Finish(parsed.status());
+    return reactor;
+  }
+  custodian_.ValidateLocalIdentity(call->caller(), *std::move(parsed),
+                                   [call, response](absl::StatusOr<LocalIdentity> identity) {
+                                     if (!identity.ok()) return call->Finish(identity.status());
+                                     FillIdentity(*std::move(identity), *response);
+                                     call->Finish(absl::OkStatus());
+                                   });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AuthenticationHandler::BeginHandshakeRequest(grpc::CallbackServerContext* context,
+                                                                       const v1::BeginHandshakeRequestRequest* request,
+                                                                       v1::HandshakeStep* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
+  if (call == nullptr) return reactor;
+  auto offer = ParseOffer(*request);
+  absl::Status admitted = offer.status();
+  if (admitted.ok()) admitted = limiter_.BeginHandshake(call->caller());
+  if (!admitted.ok()) {
+    call->Finish(admitted);
+    return reactor;
+  }
+  custodian_.BeginHandshakeRequest(call->caller(), request->identity_ticket(), *std::move(offer),
+                                   Answer(call, response));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AuthenticationHandler::BeginHandshakeReply(grpc::CallbackServerContext* context,
+                                                                     const v1::BeginHandshakeReplyRequest* request,
+                                                                     v1::HandshakeStep* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
+  if (call == nullptr) return reactor;
+  auto offer = ParseOffer(*request);
+  absl::Status admitted = offer.status();
+  if (admitted.ok()) admitted = limiter_.BeginHandshake(call->caller());
+  if (!admitted.ok()) {
+    call->Finish(admitted);
+    return reactor;
+  }
+  custodian_.BeginHandshakeReply(call->caller(), request->identity_ticket(), *std::move(offer),
+                                 ToToken(request->request()), WaitOf(request->wait_ms()), Answer(call, response));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AuthenticationHandler::ProcessHandshake(grpc::CallbackServerContext* context,
+                                                                  const v1::ProcessHandshakeRequest* request,
+                                                                  v1::HandshakeStep* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
+  if (call == nullptr) return reactor;
+  absl::Status sizes = CheckSize("identity_ticket", request->identity_ticket(), 1, kMaxTicket);
+  sizes.Update(CheckSize("handshake_ticket", request->handshake_ticket(), 1, kMaxTicket));
+  if (!sizes.ok()) {
+    call->Finish(sizes);
+    return reactor;
+  }
+  custodian_.ProcessHandshake(call->caller(), request->identity_ticket(), request->handshake_ticket(),
+                              ToToken(request->message()), WaitOf(request->wait_ms()), Answer(call, response));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AuthenticationHandler::SignHandshake(grpc::CallbackServerContext* context,
+                                                               const v1::SignHandshakeRequest* request,
+                                                               v1::HandshakeStep* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
+  if (call == nullptr) return reactor;
+  absl::Status sizes = CheckSize("identity_ticket", request->identity_ticket(), 1, kMaxTicket);
+  sizes.Update(CheckSize("sign_ticket", request->sign_ticket(), 1, kMaxTicket));
+  if (!sizes.ok()) {
+    call->Finish(sizes);
+    return reactor;
+  }
+  custodian_.SignHandshake(call->caller(), request->identity_ticket(), request->sign_ticket(),
+                           WaitOf(request->wait_ms()), Answer(call, response));
+  return reactor;
+}
+
+}  // namespace ddskey
