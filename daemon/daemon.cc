@@ -1,0 +1,238 @@
+#include "daemon/daemon.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "daemon/backend/secret_source.h"
+#include "daemon/backend/software/software_backend.h"
+#include "daemon/backend/tpm2/tpm_backend.h"
+#include "daemon/config/config.h"
+#include "daemon/config/system_accounts.h"
+#include "daemon/config/trusted_file.h"
+#include "daemon/handshake/root_storage.h"
+#include "proto/contract/status_macros.h"
+#include "proto/contract/version.h"
+
+namespace ddskey {
+namespace {
+
+constexpr std::chrono::seconds kGrace(3);
+constexpr char kRootsName[] = "ticket-roots";
+
+absl::Status MakeFolder(const std::string& path, mode_t mode) {
+  if (mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno, absl::StrCat("making the folder ", path));
+}
+
+// With is an error of a part, with the part's name in front.
+absl::Status With(const std::string& what, const absl::Status& status) {
+  return status.ok() ? status : absl::Status(status.code(), absl::StrCat(what, ": ", status.message()));
+}
+
+absl::StatusOr<std::unique_ptr<KeyBackend>> OpenBackend(const v1::Backend& backend,
+                                                        const std::string& state_directory) {
+  if (backend.has_tpm2()) {
+    TpmBackend::Options options;
+    options.tcti = backend.tpm2().tcti();
+    return TpmBackend::Create(std::move(options));
+  }
+  const std::string& configured = backend.software().secret_file();
+  SecretSource source;
+  const char* const credentials = secure_getenv("CREDENTIALS_DIRECTORY");
+  if (credentials != nullptr) source.credentials_directory = credentials;
+  source.file = configured.empty() ? absl::StrCat(state_directory, "/software.secret") : configured;
+  ASSIGN_OR_RETURN(HostSecret secret, LoadSecret(source));
+  return SoftwareBackend::Create(std::move(secret), {});
+}
+
+Limits LimitsOf(const v1::Limits& configured) {
+  Limits limits;
+  const auto take = [](uint32_t& limit, uint32_t value) {
+    if (value != 0) limit = value;
+  };
+  take(limits.connections, configured.connections());
+  take(limits.connections_per_uid, configured.connections_per_uid());
+  take(limits.connections_per_process, configured.connections_per_process());
+  take(limits.calls_per_uid, configured.calls_per_uid());
+  take(limits.calls_per_process, configured.calls_per_process());
+  take(limits.handshakes_per_second, configured.handshakes_per_second());
+  take(limits.handshake_burst, configured.handshake_burst());
+  return limits;
+}
+
+absl::StatusOr<ListeningSocket> OpenSocket(PassedDescriptors& descriptors, const std::string& name,
+                                           const std::string& path, const std::string& mode) {
+  if (const auto passed = descriptors.Take(name); passed.has_value()) {
+    return ListeningSocket::Adopt(UniqueFd(*passed));
+  }
+  return ListeningSocket::Bind(path, SocketMode(mode));
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const Policy>> LoadPolicy(const v1::Config& config) {
+  const auto text = ReadTrustedFile(config.policy_file());
+  if (absl::IsNotFound(text.status())) return Policy::SuperuserOnly();
+  RETURN_IF_ERROR(text.status());
+  return Policy::Parse(*text, config.policy_file(), SystemAccounts());
+}
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const v1::Config& config, PassedDescriptors descriptors) {
+  std::unique_ptr<Daemon> daemon(new Daemon(config));
+  daemon->audit_ = SpdlogAuditLog::Create();
+  RETURN_IF_ERROR(MakeFolder(config.state_directory(), 0700));
+  RETURN_IF_ERROR(MakeFolder(config.runtime_directory(), 0755));
+  ASSIGN_OR_RETURN(auto policy, LoadPolicy(config));
+  for (const std::string& warning : policy->warnings()) spdlog::warn("policy: {}", warning);
+  daemon->authorizer_ = std::make_unique<Authorizer>(std::move(policy), *daemon->audit_);
+  daemon->validator_ = CertificateValidator::Create();
+  RETURN_IF_ERROR(daemon->OpenStore());
+  RETURN_IF_ERROR(daemon->OpenBackends());
+  RETURN_IF_ERROR(daemon->OpenTickets(descriptors));
+  RETURN_IF_ERROR(daemon->Serve(descriptors));
+  return daemon;
+}
+
+Daemon::~Daemon() { Stop(); }
+
+absl::Status Daemon::OpenStore() {
+  auto keys = KeyStore::Open(absl::StrCat(config_.state_directory(), "/keystore.db"));
+  RETURN_IF_ERROR(With("keystore", keys.status()));
+  keys_ = *std::move(keys);
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::OpenBackends() {
+  std::vector<BackendSet::Entry> entries;
+  for (const v1::Backend& configured : config_.backend()) {
+    const std::string what = absl::StrCat("backend \"", configured.name(), "\"");
+    auto backend = OpenBackend(configured, config_.state_directory());
+    RETURN_IF_ERROR(With(what, backend.status()));
+    auto uuid = keys_->RegisterBackend(configured.name(), (*backend)->kind());
+    RETURN_IF_ERROR(With(what, uuid.status()));
+    entries.push_back({configured.name(), *std::move(uuid), *std::move(backend)});
+  }
+  backends_ = std::make_unique<BackendSet>(std::move(entries));
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::OpenTickets(PassedDescriptors& descriptors) {
+  // Best kept in memory that the service manager holds for us; else in a file, which the runtime directory's tmpfs
+  // keeps off the disk.
+  std::unique_ptr<RootStorage> storage;
+  std::optional<int> memory = descriptors.Take(kRootsName);
+  if (!memory.has_value()) {
+    const int made = memfd_create(kRootsName, MFD_CLOEXEC);
+    if (made >= 0 && StoreDescriptor(kRootsName, made).ok()) {
+      memory = made;
+    } else if (made >= 0) {
+      close(made);
+    }
+  }
+  if (memory.has_value()) {
+    storage = std::make_unique<DescriptorRootStorage>(*memory);
+  } else {
+    storage = std::make_unique<FileRootStorage>(absl::StrCat(config_.runtime_directory(), "/ticket-roots"));
+  }
+  auto roots = TicketRoots::Open(std::move(storage), BootId(), &TimeSinceBoot);
+  RETURN_IF_ERROR(With("ticket roots", roots.status()));
+  roots_ = *std::move(roots);
+  sealer_ = std::make_unique<TicketSealer>(*roots_, keys_->instance_uuid());
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::Serve(PassedDescriptors& descriptors) {
+  pool_ = std::make_unique<WorkerPool>(std::max(2U, std::thread::hardware_concurrency()));
+  authentication_ = std::make_unique<AuthenticationCustodian>(
+      AuthenticationCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, *sealer_, &absl::Now, {}});
+  administration_ = std::make_unique<KeyCustodian>(
+      KeyCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, &absl::Now});
+  const Limits limits = LimitsOf(config_.limits());
+  application_limiter_ = std::make_unique<CallLimiter>(limits);
+  admin_limiter_ = std::make_unique<CallLimiter>(limits);
+  authentication_handler_ =
+      std::make_unique<AuthenticationHandler>(application_peers_, *application_limiter_, *authentication_);
+  admin_handler_ = std::make_unique<AdminHandler>(admin_peers_, *admin_limiter_, *administration_,
+                                                  [this](v1::GetStatusResponse& status) { FillStatus(status); });
+
+  ASSIGN_OR_RETURN(ListeningSocket application,
+                   OpenSocket(descriptors, "ddskeyd", config_.socket(), config_.socket_mode()));
+  ASSIGN_OR_RETURN(ListeningSocket admin,
+                   OpenSocket(descriptors, "ddskeyd-admin", config_.admin_socket(), config_.admin_socket_mode()));
+  ASSIGN_OR_RETURN(application_server_,
+                   RpcServer::Start(std::move(application), {.name = "application", .limits = limits},
+                                    {authentication_handler_.get()}, application_peers_));
+  ASSIGN_OR_RETURN(admin_server_, RpcServer::Start(std::move(admin),
+                                                   {.name = "administration",
+                                                    .limits = limits,
+                                                    .max_message_octets = kAdminMessageOctets,
+                                                    .memory_octets = kAdminMemoryOctets},
+                                                   {admin_handler_.get()}, admin_peers_));
+  spdlog::info("ddskeyd {} serves {} and {}", kVersion, config_.socket(), config_.admin_socket());
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::ReloadPolicy() {
+  auto policy = LoadPolicy(config_);
+  if (policy.ok()) {
+    for (const std::string& warning : (*policy)->warnings()) spdlog::warn("policy: {}", warning);
+    spdlog::info("policy: {} rules are in force", (*policy)->rule_count());
+    authorizer_->Replace(*std::move(policy));
+  } else {
+    spdlog::error("policy: not taken, the one before stays in force: {}", std::string(policy.status().message()));
+  }
+  const std::lock_guard lock(mutex_);
+  policy_error_ = std::string(policy.status().message());
+  return policy.status();
+}
+
+void Daemon::Stop() {
+  if (application_server_ != nullptr) application_server_->Shutdown(kGrace);
+  if (admin_server_ != nullptr) admin_server_->Shutdown(kGrace);
+  if (audit_ != nullptr) audit_->Flush();
+}
+
+void Daemon::FillStatus(v1::GetStatusResponse& status) const {
+  status.set_version(std::string(kVersion));
+  status.set_started(absl::ToUnixSeconds(started_));
+  status.set_schema_version(keys_->schema_version());
+  for (const auto& identity : keys_->List()) status.set_keys(status.keys() + (identity->deleted ? 0 : 1));
+  status.set_policy_rules(static_cast<uint32_t>(authorizer_->policy()->rule_count()));
+  if (access(config_.policy_file().c_str(), F_OK) == 0) status.set_policy_file(config_.policy_file());
+  {
+    const std::lock_guard lock(mutex_);
+    status.set_policy_error(policy_error_);
+  }
+  status.set_handshakes_allowed(authentication_->handshakes_completed());
+  status.set_handshakes_refused(authentication_->refusals());
+  for (const BackendSet::Entry& entry : backends_->entries()) {
+    const BackendHealth health = entry.backend->Health();
+    v1::BackendStatus& out = *status.add_backends();
+    out.set_name(entry.name);
+    out.set_kind(entry.backend->kind());
+    out.set_healthy(health.healthy);
+    out.set_problem(health.problem);
+    out.set_protection(entry.backend->protection());
+    out.set_device(health.device);
+    out.set_queue_length(static_cast<uint32_t>(health.queue_length));
+    out.set_queue_limit(static_cast<uint32_t>(health.queue_limit));
+    out.set_signatures(health.signatures);
+    for (const KeyAlgorithm algorithm : entry.backend->algorithms()) {
+      out.add_algorithms(std::string(AlgorithmName(algorithm)));
+    }
+  }
+}
+
+}  // namespace ddskey

@@ -1,0 +1,88 @@
+#ifndef DAEMON_DAEMON_H_
+#define DAEMON_DAEMON_H_
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "daemon/audit/spdlog_audit_log.h"
+#include "daemon/custodian/authentication_custodian.h"
+#include "daemon/custodian/authorizer.h"
+#include "daemon/custodian/backend_set.h"
+#include "daemon/custodian/key_custodian.h"
+#include "daemon/custodian/worker_pool.h"
+#include "daemon/handshake/ticket.h"
+#include "daemon/handshake/ticket_roots.h"
+#include "daemon/keystore/key_store.h"
+#include "daemon/rpc/admin_handler.h"
+#include "daemon/rpc/authentication_handler.h"
+#include "daemon/rpc/call_limiter.h"
+#include "daemon/rpc/peer_registry.h"
+#include "daemon/rpc/server.h"
+#include "daemon/service/passed_descriptors.h"
+#include "daemon/trust/certificate_validator.h"
+#include "ddskey/v1/admin.pb.h"
+#include "ddskey/v1/config.pb.h"
+#include "policy/policy.h"
+
+namespace ddskey {
+
+// LoadPolicy reads the policy file that the configuration names; an absent one means SuperuserOnly.
+absl::StatusOr<std::shared_ptr<const Policy>> LoadPolicy(const v1::Config& config);
+
+// Daemon is everything that runs, put together: it serves from Start until Stop.
+class Daemon {
+ public:
+  // Start opens the keystore, the backends and the sockets, and serves. Errors are sentences for the person who started
+  // the daemon.
+  static absl::StatusOr<std::unique_ptr<Daemon>> Start(const v1::Config& config, PassedDescriptors descriptors);
+
+  ~Daemon();
+
+  // ReloadPolicy takes the policy file if it has no mistakes, and keeps the policy in force if it has.
+  absl::Status ReloadPolicy();
+
+  // Stop lets the calls under way finish, for a few seconds at most.
+  void Stop();
+
+ private:
+  explicit Daemon(const v1::Config& config) : config_(config) {}
+
+  absl::Status OpenStore();
+  absl::Status OpenBackends();
+  absl::Status OpenTickets(PassedDescriptors& descriptors);
+  absl::Status Serve(PassedDescriptors& descriptors);
+  void FillStatus(v1::GetStatusResponse& status) const;
+
+  const v1::Config config_;
+  const absl::Time started_ = absl::Now();
+  mutable std::mutex mutex_;
+  std::string policy_error_;
+
+  // In the order in which each needs those before it.
+  std::unique_ptr<AuditLog> audit_;
+  std::unique_ptr<KeyStore> keys_;
+  std::unique_ptr<Authorizer> authorizer_;
+  std::unique_ptr<CertificateValidator> validator_;
+  std::unique_ptr<TicketRoots> roots_;
+  std::unique_ptr<TicketSealer> sealer_;
+  std::unique_ptr<BackendSet> backends_;
+  std::unique_ptr<WorkerPool> pool_;
+  std::unique_ptr<AuthenticationCustodian> authentication_;
+  std::unique_ptr<KeyCustodian> administration_;
+  PeerRegistry application_peers_;
+  PeerRegistry admin_peers_;
+  std::unique_ptr<CallLimiter> application_limiter_;
+  std::unique_ptr<CallLimiter> admin_limiter_;
+  std::unique_ptr<AuthenticationHandler> authentication_handler_;
+  std::unique_ptr<AdminHandler> admin_handler_;
+  std::unique_ptr<RpcServer> application_server_;
+  std::unique_ptr<RpcServer> admin_server_;
+};
+
+}  // namespace ddskey
+
+#endif  // DAEMON_DAEMON_H_
