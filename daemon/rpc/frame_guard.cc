@@ -132,10 +132,9 @@ void FrameGuard::HandleDeadlines(Clock::time_point now) {
 
 void FrameGuard::Update(Entry& entry) {
   const bool finished = entry.relay.finished();
-  if (!finished) {
-    Watch(entry.client, entry.relay.client(), entry.relay.client_events());
-    Watch(entry.server, entry.relay.server(), entry.relay.server_events());
-  }
+  // Closing a socket is not enough to have epoll forget it: a forked process may have a copy.
+  Watch(entry.client, entry.relay.client(), finished ? 0 : entry.relay.client_events());
+  Watch(entry.server, entry.relay.server(), finished ? 0 : entry.relay.server_events());
   const Clock::time_point due = finished ? Clock::time_point::max() : entry.relay.deadline();
   if (due != entry.armed) {
     if (entry.armed != Clock::time_point::max()) deadlines_.erase({entry.armed, &entry});

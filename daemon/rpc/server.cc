@@ -1,5 +1,6 @@
 #include "daemon/rpc/server.h"
 
+#include <grpc/grpc.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/server_builder.h>
@@ -26,6 +27,9 @@ constexpr std::chrono::milliseconds kFlushTime{500};
 
 std::unique_ptr<grpc::Server> BuildServer(const RpcServer::Options& options,
                                           const std::vector<grpc::Service*>& services) {
+  // Never undone: gRPC's end waits up to 10 s for a poll of its own that nobody needs, when a client was slow shortly
+  // before. The daemon must stop sooner than that.
+  grpc_init();
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   for (grpc::Service* service : services) builder.RegisterService(service);
