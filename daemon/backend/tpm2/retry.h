@@ -66,9 +66,10 @@ class Backoff {
 };
 
 // Retry calls `attempt` until it succeeds, fails in a way that repeating does not help, or the next attempt would come
-// after `deadline`; it returns what the last attempt did. Between attempts it calls `recover`, and `pause`, which
-// returns false to give up. The first recovery of a kind that needs nothing of the outside world costs no pause. This
-// is the one place where anything that touches a key is repeated: callers of a KeyBackend never retry.
+// after `deadline`; it returns what the last attempt did. After a failure it calls `recover` with what it asks for and
+// the failure, and `pause`, which returns false to give up. The first recovery of a kind that needs nothing of the
+// outside world costs no pause. This is the one place where anything that touches a key is repeated: callers of a
+// KeyBackend never retry.
 template <typename T, typename Attempt, typename Recover, typename Pause>
 absl::StatusOr<T> Retry(std::chrono::steady_clock::time_point deadline, Attempt attempt, Recover recover, Pause pause) {
   Backoff backoff;
@@ -81,11 +82,11 @@ absl::StatusOr<T> Retry(std::chrono::steady_clock::time_point deadline, Attempt 
     const unsigned bit = 1u << static_cast<unsigned>(recovery);
     const bool at_once = (tried & bit) == 0 && recovery != Recovery::kRepeat && recovery != Recovery::kReconnect;
     tried |= bit;
+    recover(recovery, result.status());
     if (!at_once) {
       const std::chrono::milliseconds wait = backoff.Next();
       if (std::chrono::steady_clock::now() + wait >= deadline || !pause(wait)) return result;
     }
-    recover(recovery);
   }
 }
 

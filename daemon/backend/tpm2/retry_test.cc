@@ -58,7 +58,7 @@ class RetryScript {
           ++attempts;
           return 42;
         },
-        [this](Recovery recovery) { recoveries.push_back(recovery); },
+        [this](Recovery recovery, const absl::Status&) { recoveries.push_back(recovery); },
         [this](std::chrono::milliseconds pause) {
           slept += pause;
           return go_on;

@@ -14,6 +14,8 @@ namespace {
 
 // How long ESAPI may wait for the rest of an answer whose beginning is there.
 constexpr int kRestOfAnswerMs = 1000;
+// How long an answer is still welcome at the end.
+constexpr int kLastAnswerMs = 500;
 
 }  // namespace
 
@@ -60,7 +62,8 @@ TSS2_RC TpmConnection::Await() {
     if (poll(events.data(), events.size(), static_cast<int>(left.count())) <= 0) continue;
     // An answer, or the end of the connection, which Finish reports.
     if (events[0].revents != 0) return TSS2_RC_SUCCESS;
-    if (events[1].revents != 0) return TSS2_TCTI_RC_NO_CONNECTION;
+    if (events[1].revents == 0) continue;
+    return poll(events.data(), 1, kLastAnswerMs) > 0 ? TSS2_RC_SUCCESS : TSS2_TCTI_RC_NO_CONNECTION;
   }
 }
 

@@ -32,9 +32,10 @@ TctiOpener LoaderOpener(std::string loader_string);
 
 // TpmConnection is an ESYS context and the transmission interface under it, for one thread.
 //
-// Where the interface has a handle to poll (device, tabrmd, mssim), the wait for an answer ends early when `stop_fd`
-// becomes readable and after `kSilence`. That of swtpm has none, and connecting has none anywhere (tabrmd asks over
-// D-Bus): those calls block as long as the other side pleases, which the owner's queue and shutdown do not wait for.
+// Where the interface has a handle to poll (device, tabrmd, mssim), the wait for an answer ends half a second after
+// `stop_fd` became readable, and after `kSilence`. That of swtpm has none, and connecting has none anywhere (tabrmd
+// asks over D-Bus): those calls block as long as the other side pleases, which the owner's queue and shutdown do not
+// wait for.
 class TpmConnection {
  public:
   // Patience is after which time without an answer Health speaks of it.

@@ -77,10 +77,11 @@ TpmDevice::TpmDevice(TctiOpener opener, const CryptoLibrary& library, std::optio
                      DeviceMonitor& monitor, int stop_fd)
     : opener_(std::move(opener)), library_(library), secret_(std::move(secret)), monitor_(monitor), stop_fd_(stop_fd) {}
 
-TpmDevice::~TpmDevice() {
+void TpmDevice::Leave() {
   if (connection_ == nullptr) return;
   for (const Loaded& loaded : loaded_) Flush(loaded.handle);
   if (primary_.has_value()) Flush(primary_->handle);
+  Forget();
 }
 
 absl::Status TpmDevice::Probe() {
@@ -208,6 +209,7 @@ absl::StatusOr<SealedKey> TpmDevice::CreateUnder(const Parent& parent, const Cre
   TPM2B_SENSITIVE_CREATE sensitive = {};
   ASSIGN_OR_RETURN(sensitive.sensitive.userAuth, AuthFor(blob));
   const TPM2B_PUBLIC public_template = KeyTemplate(request.algorithm, request.purpose);
+  RETURN_IF_ERROR(MakeRoomUnder(parent.handle));
   TPM2B_PRIVATE* raw_private = nullptr;
   TPM2B_PUBLIC* raw_public = nullptr;
   const TSS2_RC rc = connection_->Execute(
@@ -278,7 +280,7 @@ absl::StatusOr<TpmDevice::Loaded*> TpmDevice::Load(const SealedKey& key) {
   ASSIGN_OR_RETURN(const KeyBlob blob, CheckBlob(key));
   ASSIGN_OR_RETURN(EvpKey public_key, library_.ParsePublicKeyInfo(key.algorithm, key.public_key));
   ASSIGN_OR_RETURN(const ESYS_TR parent, ParentNamed(blob.parent));
-  RETURN_IF_ERROR(MakeRoom(kPlaces - 1 - (primary_.has_value() ? 1 : 0)));
+  RETURN_IF_ERROR(MakeRoomUnder(parent));
   ESYS_TR handle = ESYS_TR_NONE;
   const absl::Status loading =
       FromTss(connection_->Execute(
@@ -331,6 +333,12 @@ absl::Status TpmDevice::MakeRoom(size_t keys) {
     loaded_.pop_back();
   }
   return absl::OkStatus();
+}
+
+// MakeRoomUnder leaves a place for another object under `parent`, which takes a place itself, even a persistent one.
+absl::Status TpmDevice::MakeRoomUnder(ESYS_TR parent) {
+  const bool idle_primary = primary_.has_value() && primary_->handle != parent;
+  return MakeRoom(kPlaces - 2 - (idle_primary ? 1 : 0));
 }
 
 TSS2_RC TpmDevice::Flush(ESYS_TR handle) {

@@ -52,8 +52,6 @@ class TpmDevice {
 
   TpmDevice(TctiOpener opener, const CryptoLibrary& library, std::optional<AuthSecret> secret, DeviceMonitor& monitor,
             int stop_fd);
-  // The destructor flushes what is loaded, if the TPM was well.
-  ~TpmDevice();
   TpmDevice(const TpmDevice&) = delete;
   TpmDevice& operator=(const TpmDevice&) = delete;
 
@@ -68,6 +66,9 @@ class TpmDevice {
 
   // Recover does what a failed call asks for.
   void Recover(Recovery recovery);
+
+  // Leave flushes what is loaded; the destructor does not, so that it never waits for the TPM.
+  void Leave();
 
  private:
   struct Parent {
@@ -92,6 +93,7 @@ class TpmDevice {
   absl::StatusOr<TPM2B_AUTH> AuthFor(const KeyBlob& blob) const;
   absl::StatusOr<SealedKey> CreateUnder(const Parent& parent, const CreateRequest& request);
   absl::Status MakeRoom(size_t keys);
+  absl::Status MakeRoomUnder(ESYS_TR parent);
   TSS2_RC Flush(ESYS_TR handle);
   void FlushAll();
   void Forget();

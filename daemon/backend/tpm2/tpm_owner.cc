@@ -67,13 +67,15 @@ void TpmOwner::Run() {
     }
   }
   CheckPending();
+  device_.Leave();
 }
 
 void TpmOwner::Do(DeviceQueue::Turn turn) {
   if (const auto* create = std::get_if<CreateRequest>(&turn.request())) {
     CheckPending();
     auto key = Retry<SealedKey>(
-        turn.deadline(), [&] { return device_.Create(*create); }, [this](Recovery recovery) { Recover(recovery); },
+        turn.deadline(), [&] { return device_.Create(*create); },
+        [this](Recovery recovery, const absl::Status& failure) { Recover(recovery, failure); },
         [&](std::chrono::milliseconds time) { return Pause(time, turn); });
     Note(key.status());
     turn.Finish(std::move(key));
@@ -93,7 +95,7 @@ absl::StatusOr<TpmDevice::Signed> TpmOwner::Sign(const DeviceQueue::Turn& turn) 
   const auto& request = std::get<SignRequest>(turn.request());
   auto result = Retry<TpmDevice::Signed>(
       turn.deadline(), [&] { return device_.Sign(request, [this] { CheckPending(); }); },
-      [this](Recovery recovery) { Recover(recovery); },
+      [this](Recovery recovery, const absl::Status& failure) { Recover(recovery, failure); },
       [&](std::chrono::milliseconds time) { return Pause(time, turn); });
   Note(result.status());
   return result;
@@ -143,14 +145,9 @@ bool TpmOwner::Pause(std::chrono::milliseconds time, const DeviceQueue::Turn& tu
   return !stopped_ && !turn.done();
 }
 
-void TpmOwner::Recover(Recovery recovery) {
+void TpmOwner::Recover(Recovery recovery, const absl::Status& failure) {
   device_.Recover(recovery);
-  if (recovery != Recovery::kReconnect && recovery != Recovery::kRepeat) return;
-  // Until an attempt succeeds: the work may be tried for as long as its deadline, and people ask meanwhile.
-  well_ = false;
-  monitor_.SetProblem(
-      "the TPM does not answer; it is tried again until it is back: check that it, or the service in front of it, is "
-      "running");
+  if (recovery == Recovery::kReconnect || recovery == Recovery::kRepeat) Note(failure);
 }
 
 // Note keeps the health up to date. A key that is damaged says nothing about the TPM.

@@ -65,7 +65,7 @@ class TpmOwner {
   bool IsGood(const DeviceQueue::Turn& turn, const TpmDevice::Signed& result) const;
   void Release(DeviceQueue::Turn& turn, TpmDevice::Signed result);
   bool Pause(std::chrono::milliseconds time, const DeviceQueue::Turn& turn);
-  void Recover(Recovery recovery);
+  void Recover(Recovery recovery, const absl::Status& failure);
   void Note(const absl::Status& status);
   void Probe();
 
