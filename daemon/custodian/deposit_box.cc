@@ -116,8 +116,7 @@ void DepositBox::Core::Collect(Order order, Time until, Done done) {
     if (deposit.signature.has_value()) return Answer(std::move(done), *deposit.signature);
     deposit.expires = std::max(now, until) + limits_.interest;
     SetAlarm(deposit.expires, key);
-    if (until > now || is_new) {
-      // New work gets its chance even without waiting: its caller asked for it.
+    if (until > now) {
       deposit.waiters.push_back({until, std::move(done)});
       SetAlarm(until, key);
     } else {

@@ -126,9 +126,9 @@ TEST_F(DepositBoxTest, S4WorkThatNobodyAsksForIsGivenUp) {
 }
 
 TEST_F(DepositBoxTest, S4AskingAgainKeepsThePlaceInTheQueue) {
-  DepositBox& box = Box({.interest = milliseconds(200)});
+  DepositBox& box = Box({.interest = milliseconds(1500)});
   box.Collect(Order("ticket"), In(milliseconds(1)), Note());
-  const auto end = In(milliseconds(600));
+  const auto end = In(milliseconds(3000));
   size_t asked = 1;
   while (std::chrono::steady_clock::now() < end) {
     box.Collect(Order("ticket"), In(milliseconds(0)), Note());
