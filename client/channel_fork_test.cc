@@ -79,6 +79,7 @@ TEST_F(ChannelInAStrangersProcessTest, AForkInTheMiddleOfCallsOfOtherThreadsBrea
   std::atomic<bool> stop{false};
   std::atomic<int> failed{0};
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       while (!stop) failed += CountFailures(1, "thread");

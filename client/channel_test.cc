@@ -133,6 +133,7 @@ TEST_F(ChannelTest, SaysThatAMethodIsUnknown) {
 TEST_F(ChannelTest, ServesMoreThreadsThanItKeepsConnections) {
   std::atomic<int> failed{0};
   std::vector<std::thread> threads;
+  threads.reserve(24);
   for (int i = 0; i < 24; ++i) {
     threads.emplace_back([this, i, &failed] {
       for (int k = 0; k < 100; ++k) {

@@ -21,11 +21,11 @@ std::shared_ptr<LocalIdentity> LocalIdentity::Validate(AuthenticationClient& cli
     *error = Explain({CallCode::kInternal, "it gave no adjusted GUID"}, request.key_name(), client.socket());
     return nullptr;
   }
-  return std::shared_ptr<LocalIdentity>(new LocalIdentity(std::move(request), std::move(result.value), *guid));
+  return std::shared_ptr<LocalIdentity>(new LocalIdentity(std::move(request), result.value, *guid));
 }
 
-LocalIdentity::LocalIdentity(v1::ValidateLocalIdentityRequest request, v1::ValidateLocalIdentityResponse response,
-                             const Guid& guid)
+LocalIdentity::LocalIdentity(v1::ValidateLocalIdentityRequest request,
+                             const v1::ValidateLocalIdentityResponse& response, const Guid& guid)
     : request_(std::move(request)),
       adjusted_guid_(guid),
       token_(response.identity_token()),

@@ -37,7 +37,8 @@ class LocalIdentity {
   void set_permissions(std::string document);
 
  private:
-  LocalIdentity(v1::ValidateLocalIdentityRequest request, v1::ValidateLocalIdentityResponse response, const Guid& guid);
+  LocalIdentity(v1::ValidateLocalIdentityRequest request, const v1::ValidateLocalIdentityResponse& response,
+                const Guid& guid);
 
   const v1::ValidateLocalIdentityRequest request_;
   const Guid adjusted_guid_;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <type_traits>
 
 #include "dds/ddsrt/heap.h"
 #include "plugin_shim/cyclonedds/dds_security.h"
@@ -16,9 +17,13 @@ namespace {
 
 // Instance is what the host holds: its table of functions first.
 struct Instance {
+  explicit Instance(const dds_security_authentication& functions) : table(functions) {}
+
   dds_security_authentication table;
-  Plugin* plugin;
+  // Behind a pointer, so that the table is where the whole is.
+  const std::unique_ptr<Plugin> plugin = std::make_unique<Plugin>();
 };
+static_assert(std::is_standard_layout_v<Instance>);
 
 Plugin& PluginOf(dds_security_authentication* instance) { return *reinterpret_cast<Instance*>(instance)->plugin; }
 
@@ -276,9 +281,8 @@ __attribute__((visibility("default"))) int32_t init_authentication(const char* /
   if (context == nullptr) return DDS_SECURITY_FAILED;
   *context = nullptr;
   try {
-    auto plugin = std::make_unique<ddskey::cyclonedds::Plugin>();
-    *context = new Instance{ddskey::cyclonedds::Table(domain), plugin.get()};
-    plugin.release();
+    auto instance = std::make_unique<Instance>(ddskey::cyclonedds::Table(domain));
+    *context = instance.release();
     return DDS_SECURITY_SUCCESS;
   } catch (...) {
     return DDS_SECURITY_FAILED;
@@ -289,7 +293,6 @@ __attribute__((visibility("default"))) int32_t init_authentication(const char* /
 __attribute__((visibility("default"))) int32_t finalize_authentication(void* context) {
   auto* const instance = static_cast<ddskey::cyclonedds::Instance*>(context);
   if (instance == nullptr) return DDS_SECURITY_SUCCESS;
-  delete instance->plugin;
   delete instance;
   return DDS_SECURITY_SUCCESS;
 }

@@ -117,7 +117,7 @@ grpc::Status FakeAuthenticationService::Enter(const std::string& method, grpc::S
 }
 
 std::string FakeAuthenticationService::Seal(const std::string& kind, const std::string& body) {
-  const std::string ticket = kind + "-" + std::to_string(++next_ticket_);
+  std::string ticket = kind + "-" + std::to_string(++next_ticket_);
   tickets_[ticket] = body;
   return ticket;
 }

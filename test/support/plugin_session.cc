@@ -1,5 +1,6 @@
 #include "test/support/plugin_session.h"
 
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -70,7 +71,7 @@ PluginSession::Outcome PluginSession::Process(const Token& message) {
 PluginSession::Secret PluginSession::SharedSecret() {
   PluginError error;
   const int64_t handle = plugin()->get_shared_secret(plugin(), handshake_, error.get());
-  const auto* const secret = reinterpret_cast<const DDS_Security_SharedSecretHandleImpl*>(handle);
+  const auto* const secret = std::bit_cast<const DDS_Security_SharedSecretHandleImpl*>(handle);
   if (secret == nullptr) return {};
   return {Text(secret->shared_secret, static_cast<size_t>(secret->shared_secret_size)),
           Text(secret->challenge1, sizeof(secret->challenge1)), Text(secret->challenge2, sizeof(secret->challenge2))};
