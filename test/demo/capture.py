@@ -10,13 +10,14 @@ _ETHERTYPE_IP = 0x0800
 _RTPS_HEADER = 20
 
 
-def count_rtps(seconds, smallest):
-    """Captures for `seconds`; returns (RTPS messages of at least `smallest` octets, those of them that are encrypted)."""
+def count_rtps(enough, smallest, seconds):
+    """Captures `enough` RTPS messages of at least `smallest` octets, or as many as come within `seconds`. Returns how many
+    those were and how many of them are encrypted."""
     seen = encrypted = 0
     with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETHERTYPE_IP)) as tap:
         tap.bind(("lo", _ETHERTYPE_IP))
         end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
+        while seen < enough and (left := end - time.monotonic()) > 0:
             tap.settimeout(left)
             try:
                 packet = tap.recv(65535)

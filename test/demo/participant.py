@@ -1,5 +1,6 @@
 """DDS participants of the demo: users with a folder of their own who run Debian's unmodified ddsperf."""
 
+import copy
 import os
 import re
 import shutil
@@ -37,6 +38,7 @@ _CONFIGURATION = """<CycloneDDS xmlns="https://cdds.io/config">
 </CycloneDDS>
 """
 _SHIM = '<Library path="%s" initFunction="init_authentication" finalizeFunction="finalize_authentication"/>'
+_LOG = "ddsperf.log"
 _RATE = re.compile(r"size (\d+) total (\d+) lost (\d+) .* rate ([\d.]+) kS/s ([\d.]+) Mb/s")
 
 
@@ -71,12 +73,28 @@ class Participant:
         self._take(key, "private-key.pem")
         os.chmod(os.path.join(self.folder, "private-key.pem"), 0o600)
 
-    def ddsperf(self, arguments, socket=None, user=None, log="ddsperf.log"):
+    def copy_for(self, user, folder):
+        """The same participant, everything it has, in another folder under another user."""
+        other = copy.copy(self)
+        other.folder, other.user = folder, user
+        shutil.copytree(self.folder, folder)
+        for path in [folder] + [os.path.join(folder, name) for name in os.listdir(folder)]:
+            os.chown(path, user, user)
+        os.remove(os.path.join(folder, _LOG))
+        other.configuration = os.path.join(folder, os.path.basename(self.configuration))
+        with open(other.configuration, "r+", encoding="utf-8") as file:
+            text = file.read().replace(self.folder + "/", folder + "/")
+            file.seek(0)
+            file.write(text)
+            file.truncate()
+        return other
+
+    def ddsperf(self, arguments, socket=None):
         """Starts ddsperf, with nothing in its environment but where its configuration is."""
         environment = {"CYCLONEDDS_URI": "file://" + self.configuration}
         if socket:
             environment["DDSKEY_SOCKET"] = socket
-        return Ddsperf(["ddsperf"] + arguments, os.path.join(self.folder, log), user or self.user, environment)
+        return Ddsperf(["ddsperf"] + arguments, os.path.join(self.folder, _LOG), self.user, environment)
 
 
 class Ddsperf(Child):
