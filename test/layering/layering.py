@@ -55,7 +55,7 @@ LIBRARIES = {
     ],
 }
 
-# What tests beside the code may include as well.
+# What tests beside the code, and the fixtures they share, may include as well.
 _TESTS_MAY = ["test/**"]
 _OURS = ("proto/", "policy/", "daemon/", "client/", "plugin_shim/", "test/", "ddskey/")
 _SOURCES = (".h", ".cc", ".c")
@@ -99,7 +99,7 @@ def check_include(path, header, table=None, libraries=None):
         return "no row of the layering table covers this folder"
     if os.path.dirname(header) == row:
         return None
-    allowed = table[row] + (_TESTS_MAY if os.path.splitext(path)[0].endswith("_test") else [])
+    allowed = table[row] + (_TESTS_MAY if os.path.splitext(path)[0].endswith(("_test", "_fixture")) else [])
     if any(matches(header, pattern) for pattern in allowed):
         return None
     return "%s must not include %s" % (row, header)
