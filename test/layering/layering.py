@@ -56,6 +56,7 @@ LIBRARIES = {
 }
 
 # What tests beside the code, and the fixtures they share, may include as well.
+_TESTS = ("_test", "_fixture")
 _TESTS_MAY = ["test/**"]
 _OURS = ("proto/", "policy/", "daemon/", "client/", "plugin_shim/", "test/", "ddskey/")
 _SOURCES = (".h", ".cc", ".c")
@@ -88,9 +89,9 @@ def check_include(path, header, table=None, libraries=None):
     libraries = LIBRARIES if libraries is None else libraries
     if header.startswith(("../", "./")):
         return "include paths start at the root: " + header
-    in_tests = path.startswith("test/")
     for library, folders in libraries.items():
-        if header.startswith(library) and not in_tests and not (path + "/").startswith(tuple(f + "/" for f in folders)):
+        may = path.startswith("test/") or (path + "/").startswith(tuple(folder + "/" for folder in folders))
+        if header.startswith(library) and not may:
             return "only %s may include <%s>" % (", ".join(folders), header)
     if not header.startswith(_OURS):
         return None
@@ -99,7 +100,7 @@ def check_include(path, header, table=None, libraries=None):
         return "no row of the layering table covers this folder"
     if os.path.dirname(header) == row:
         return None
-    allowed = table[row] + (_TESTS_MAY if os.path.splitext(path)[0].endswith(("_test", "_fixture")) else [])
+    allowed = table[row] + (_TESTS_MAY if os.path.splitext(path)[0].endswith(_TESTS) else [])
     if any(matches(header, pattern) for pattern in allowed):
         return None
     return "%s must not include %s" % (row, header)
@@ -135,12 +136,25 @@ def sources(root):
                     yield os.path.relpath(os.path.join(folder, name), root)
 
 
+def is_built(root, path):
+    """Whether the BUILD file beside `path` names it, also without its ending."""
+    folder, name = os.path.split(path)
+    try:
+        with open(os.path.join(root, folder, "BUILD.bazel"), encoding="utf-8") as file:
+            text = file.read()
+    except OSError:
+        return False
+    return '"%s"' % name in text or '"%s"' % os.path.splitext(name)[0] in text
+
+
 def check_tree(root):
     """Returns (violations as lines of text, number of sources read)."""
     lines, count = [], 0
     for path in sources(root):
         with open(os.path.join(root, path), encoding="utf-8") as file:
             problems = check_source(path, file.read())
+        if not is_built(root, path):
+            problems.append((1, "no target of the BUILD file beside it names this file"))
         lines += ["%s:%d: %s" % (path, number, problem) for number, problem in problems]
         count += 1
     return lines, count

@@ -59,6 +59,8 @@ class LayeringTest(unittest.TestCase):
         self.allows("policy/policy_test.cc", "test/support/status_matchers.h")
         self.refuses("policy/policy.cc", "test/support/status_matchers.h")
         self.refuses("policy/policy_test.cc", "daemon/rpc/listener.h")
+        self.allows("daemon/backend/tpm2/tpm_fixture.h", "test/support/swtpm.h")
+        self.refuses("daemon/backend/tpm2/tpm_fixture.h", "policy/policy.h")
 
     def test_a_folder_outside_the_table_is_noticed(self):
         self.refuses("plugin_shim/elsewhere/x.cc", "client/channel.h")
@@ -81,6 +83,9 @@ class LayeringTest(unittest.TestCase):
             self.assertEqual(layering.main([root]), 1)  # Nothing there.
             with open(os.path.join(root, "policy/x.cc"), "w", encoding="utf-8") as out:
                 out.write("#include <vector>\n")
+            self.assertIn("no target", layering.check_tree(root)[0][0])
+            with open(os.path.join(root, "policy/BUILD.bazel"), "w", encoding="utf-8") as out:
+                out.write('cc_library(name = "y", srcs = ["x.cc"])\n')
             self.assertEqual(layering.main([root]), 0)
             with open(os.path.join(root, "policy/x.cc"), "a", encoding="utf-8") as out:
                 out.write('#include "daemon/rpc/listener.h"\n')
