@@ -32,7 +32,7 @@ absl::Status Sync(const std::string& path, int flags) {
   const int descriptor = open(path.c_str(), flags | O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (descriptor < 0) return SystemError("open", path);
   const int result = fsync(descriptor);
-  const absl::Status status = result == 0 ? absl::OkStatus() : SystemError("synchronise", path);
+  absl::Status status = result == 0 ? absl::OkStatus() : SystemError("synchronise", path);
   close(descriptor);
   return status;
 }

@@ -149,7 +149,7 @@ absl::Status SqliteKeyStore::Change(const KeyName& name, const std::function<abs
   ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*database_));
   RETURN_IF_ERROR(change());
   ASSIGN_OR_RETURN(std::shared_ptr<const Identity> changed, Load(name));
-  const absl::Status committed = transaction.Commit();
+  absl::Status committed = transaction.Commit();
   if (!committed.ok()) {
     // The disk failed at the last moment: what it holds now is the truth.
     transaction.Undo();
