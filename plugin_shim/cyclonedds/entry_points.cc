@@ -17,11 +17,14 @@ namespace {
 
 // Instance is what the host holds: its table of functions first.
 struct Instance {
-  explicit Instance(const dds_security_authentication& functions) : table(functions) {}
+  explicit Instance(const dds_security_authentication& functions) : table(functions), plugin(new Plugin()) {}
+  ~Instance() { delete plugin; }
+  Instance(const Instance&) = delete;
+  Instance& operator=(const Instance&) = delete;
 
   dds_security_authentication table;
-  // Behind a pointer, so that the table is where the whole is.
-  const std::unique_ptr<Plugin> plugin = std::make_unique<Plugin>();
+  // A plain pointer, so that the table is where the whole is.
+  Plugin* const plugin;
 };
 static_assert(std::is_standard_layout_v<Instance>);
 
