@@ -41,7 +41,9 @@ class CertificateValidatorTest : public testing::Test {
     return validator_->Validate(pem, trust, absl::Now());
   }
 
-  std::string Leaf(const TestCa& ca, const CertificateOptions& options = {}) { return ca.Issue(key_.public_key(), options); }
+  std::string Leaf(const TestCa& ca, const CertificateOptions& options = {}) {
+    return ca.Issue(key_.public_key(), options);
+  }
 
   const std::unique_ptr<CertificateValidator> validator_ = CertificateValidator::Create();
   const TestKey key_ = TestKey::Generate();
