@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/rpc/limits.h"
 
 namespace ddskey {
 namespace {
@@ -21,6 +22,8 @@ constexpr int kMaxEvents = 64;
 
 FrameGuard::Entry::Entry(GuardedConnection connection, Clock::time_point now)
     : lease(std::move(connection.lease)),
+      uid(connection.uid),
+      process(connection.process),
       description(std::move(connection.description)),
       relay(std::move(connection.client), std::move(connection.server), now),
       client{.entry = this, .is_client = true},
@@ -39,7 +42,10 @@ absl::StatusOr<std::unique_ptr<FrameGuard>> FrameGuard::Start() {
 }
 
 FrameGuard::FrameGuard(UniqueFd epoll, UniqueFd wake)
-    : epoll_(std::move(epoll)), wake_(std::move(wake)), scratch_(kScratchOctets) {}
+    : epoll_(std::move(epoll)),
+      wake_(std::move(wake)),
+      scratch_(kScratchOctets),
+      shares_({.per_process = kRequestOctetsPerProcess, .per_uid = kRequestOctetsPerUid}) {}
 
 FrameGuard::~FrameGuard() {
   {
@@ -117,6 +123,7 @@ void FrameGuard::Handle(Socket& socket, uint32_t events, Clock::time_point now) 
   } else {
     entry.relay.OnServer(events, scratch_, now);
   }
+  Count(entry);
   Update(entry);
 }
 
@@ -128,6 +135,12 @@ void FrameGuard::HandleDeadlines(Clock::time_point now) {
     entry.relay.OnDeadline(now);
     Update(entry);
   }
+}
+
+void FrameGuard::Count(Entry& entry) {
+  const uint64_t now = entry.relay.request_octets();
+  const std::string whose = shares_.Change(entry.uid, entry.process, std::exchange(entry.counted, now), now);
+  if (!whose.empty()) entry.relay.Refuse(absl::StrCat("too much memory for the unanswered requests of ", whose));
 }
 
 void FrameGuard::Update(Entry& entry) {
@@ -169,6 +182,7 @@ void FrameGuard::RemoveFinished() {
                      *left_out);
       }
     }
+    shares_.Change(entry->uid, entry->process, entry->counted, 0);
     entries_.erase(entry);
   }
   const std::lock_guard lock(mutex_);

@@ -18,7 +18,9 @@
 #include "absl/status/statusor.h"
 #include "daemon/rpc/log_throttle.h"
 #include "daemon/rpc/relay.h"
+#include "daemon/rpc/request_shares.h"
 #include "daemon/rpc/unique_fd.h"
+#include "daemon/rpc/usage_limiter.h"
 
 namespace ddskey {
 
@@ -33,6 +35,9 @@ class FrameGuard {
     // The client's socket, and the other end of the socket that gRPC has. Neither blocks.
     UniqueFd client;
     UniqueFd server;
+    // Whose share of the memory for requests it uses up.
+    uid_t uid = 0;
+    ProcessId process;
     // Who it is, for the log.
     std::string description;
     // Destroyed in the guard's thread when the connection has ended and both sockets are closed.
@@ -68,11 +73,15 @@ class FrameGuard {
 
     // Destroyed last, after the sockets are closed.
     std::shared_ptr<const void> lease;
+    const uid_t uid;
+    const ProcessId process;
     const std::string description;
     Relay relay;
     Socket client;
     Socket server;
     Clock::time_point armed = Clock::time_point::max();
+    // What was counted of it in shares_.
+    uint64_t counted = 0;
     bool removed = false;
   };
 
@@ -82,6 +91,8 @@ class FrameGuard {
   bool TakeAdded();
   void Handle(Socket& socket, uint32_t events, Clock::time_point now);
   void HandleDeadlines(Clock::time_point now);
+  // Count holds the requests of `entry` against the share of its caller, and refuses the one that is over it.
+  void Count(Entry& entry);
   // Update makes epoll and the deadlines fit the state of `entry`, or notes it for removal.
   void Update(Entry& entry);
   void Watch(Socket& socket, int fd, uint32_t events);
@@ -103,6 +114,7 @@ class FrameGuard {
   std::vector<uint8_t> scratch_;
   std::unordered_map<Entry*, std::unique_ptr<Entry>> entries_;
   std::vector<Entry*> finished_;
+  RequestShares shares_;
   std::set<std::pair<Clock::time_point, Entry*>> deadlines_;
   LogThrottle throttle_;
 };

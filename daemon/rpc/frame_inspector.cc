@@ -153,6 +153,11 @@ absl::Status FrameInspector::CountData(Clock::time_point now) {
   if (client_.stream() == 0 || client_.stream() > last_stream_) return Violation("DATA without a stream");
   const bool crumb = client_.length() < kCrumbOctets && (client_.flags() & kEndStream) == 0;
   if (crumb && !small_frames_.Take(now)) return Violation("too many WINDOW_UPDATE frames or crumbs of DATA");
+  // gRPC drops what comes for a stream that has ended.
+  if (const auto stream = FindStream(client_.stream()); stream != streams_.end()) {
+    stream->octets += client_.length();
+    data_octets_ += client_.length();
+  }
   return absl::OkStatus();
 }
 
@@ -204,10 +209,17 @@ void FrameInspector::EndFrame() {
   }
 }
 
-void FrameInspector::CloseStream(uint32_t id, bool by_client, bool by_server) {
+std::vector<FrameInspector::Stream>::iterator FrameInspector::FindStream(uint32_t id) {
   const auto stream = std::lower_bound(streams_.begin(), streams_.end(), id,
                                        [](const Stream& entry, uint32_t wanted) { return entry.id < wanted; });
-  if (stream == streams_.end() || stream->id != id) return;
+  return stream == streams_.end() || stream->id != id ? streams_.end() : stream;
+}
+
+uint64_t FrameInspector::request_octets() const { return data_octets_ + streams_.size() * kRequestCost; }
+
+void FrameInspector::CloseStream(uint32_t id, bool by_client, bool by_server) {
+  const auto stream = FindStream(id);
+  if (stream == streams_.end()) return;
   if (by_client && !stream->client_done) {
     stream->client_done = true;
     --unfinished_;
@@ -216,6 +228,7 @@ void FrameInspector::CloseStream(uint32_t id, bool by_client, bool by_server) {
   }
   stream->server_done = stream->server_done || by_server;
   if (!stream->client_done || !stream->server_done) return;
+  data_octets_ -= stream->octets;
   streams_.erase(stream);
   // An idle client must cost little.
   if (streams_.empty() && streams_.capacity() > 4) streams_ = {};

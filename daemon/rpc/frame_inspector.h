@@ -48,6 +48,9 @@ class FrameInspector {
 
   size_t open_streams() const { return streams_.size(); }
 
+  // request_octets is what the requests that are not answered yet take, as limits.h counts it.
+  uint64_t request_octets() const;
+
  private:
   // Frame is the frame that octets are being taken of: its header as far as it is here, then how much is left of it.
   struct Frame {
@@ -71,6 +74,8 @@ class FrameInspector {
     bool client_done;
     bool server_done;
     Clock::time_point since;
+    // Of DATA so far.
+    uint64_t octets = 0;
   };
 
   absl::Status TakePreface(Octets& octets);
@@ -80,6 +85,7 @@ class FrameInspector {
   absl::Status CountData(Clock::time_point now);
   absl::Status CountControl(Clock::time_point now);
   absl::Status OpenStream(uint32_t id, Clock::time_point now);
+  std::vector<Stream>::iterator FindStream(uint32_t id);
   void EndFrame();
   void EndServerFrameHeader();
   void CloseStream(uint32_t id, bool by_client, bool by_server);
@@ -104,6 +110,8 @@ class FrameInspector {
   // Open streams by rising id.
   std::vector<Stream> streams_;
   uint32_t last_stream_ = 0;
+  // Octets of DATA of the open streams.
+  uint64_t data_octets_ = 0;
   // How many of them the client has not ended.
   uint32_t unfinished_ = 0;
   TokenBucket control_frames_;

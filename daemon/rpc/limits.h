@@ -37,6 +37,12 @@ inline constexpr int kMetadataOctets = 8 * 1024;
 // Memory that gRPC may use for all connections of a socket before it puts callers off.
 inline constexpr size_t kApplicationMemoryOctets = size_t{256} << 20;
 inline constexpr size_t kAdminMemoryOctets = size_t{32} << 20;
+// What requests that are not answered yet may take of it: of one process, and of one uid, so that it takes several
+// users to make gRPC put off others. A request counts its octets and what gRPC needs for any, a little over 16 KiB
+// (measured).
+inline constexpr size_t kRequestOctetsPerProcess = size_t{8} << 20;
+inline constexpr size_t kRequestOctetsPerUid = size_t{32} << 20;
+inline constexpr size_t kRequestCost = size_t{16} << 10;
 
 // Frame guard (S-9). Streams open at once on one connection; also announced to the client, so an honest one waits.
 inline constexpr uint32_t kStreams = 64;

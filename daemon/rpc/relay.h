@@ -38,6 +38,12 @@ class Relay {
 
   // finished says that the connection has ended and both sockets can be closed.
   bool finished() const { return finished_; }
+  // request_octets is what unanswered requests of the client take in gRPC.
+  uint64_t request_octets() const { return finished_ ? 0 : inspector_.request_octets(); }
+
+  // Refuse ends the connection because of what the client did.
+  void Refuse(const std::string& violation);
+
   // violation says what the client did to have its connection ended; empty if that was not why.
   const std::string& violation() const { return violation_; }
 
@@ -54,8 +60,6 @@ class Relay {
   void ReadServer(Scratch scratch, Clock::time_point now);
   void FlushToServer(Clock::time_point now);
   void FlushToClient(Clock::time_point now);
-  // Refuse ends the connection because of what the client did.
-  void Refuse(const std::string& violation);
 
   UniqueFd client_;
   UniqueFd server_;

@@ -125,12 +125,16 @@ void RpcServer::Serve(Connection connection) {
   UniqueFd guarded(ends[0]);
   // The kernel gave this number to nobody else, and gRPC keeps it until the last handler on it has returned.
   UniqueFd served(ends[1]);
+  const uid_t uid = connection.subject.uid;
+  const ProcessId process = {connection.subject.pid, connection.subject.start_time};
   std::string description = absl::StrCat("uid ", connection.subject.uid, " pid ", connection.subject.pid);
   auto lease =
       std::make_shared<const Lease>(peers_, served.get(), std::move(connection.subject), std::move(connection.permit));
   grpc::AddInsecureChannelFromFd(server_.get(), served.Release());
   guard_->Add({.client = std::move(connection.socket),
                .server = std::move(guarded),
+               .uid = uid,
+               .process = process,
                .description = std::move(description),
                .lease = std::move(lease)});
 }

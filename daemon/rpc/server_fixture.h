@@ -74,6 +74,8 @@ class RawClient {
     EXPECT_EQ(connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
   }
 
+  explicit RawClient(UniqueFd connected) : socket_(std::move(connected)) {}
+
   // Send returns false when the server has closed the connection.
   bool Send(std::string_view octets) const {
     while (!octets.empty()) {
