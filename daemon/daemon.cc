@@ -54,7 +54,10 @@ absl::StatusOr<std::unique_ptr<KeyBackend>> OpenBackend(const v1::Backend& backe
   if (credentials != nullptr) source.credentials_directory = credentials;
   source.file = configured.empty() ? absl::StrCat(state_directory, "/software.secret") : configured;
   ASSIGN_OR_RETURN(HostSecret secret, LoadSecret(source));
-  return SoftwareBackend::Create(std::move(secret), {});
+  SoftwareBackend::Options options;
+  // S-6 is about devices: a signature made here costs less than what else there is to do for its Reply.
+  options.queue.replies_per_second = 0;
+  return SoftwareBackend::Create(std::move(secret), options);
 }
 
 Limits LimitsOf(const v1::Limits& configured) {
