@@ -9,6 +9,8 @@ namespace {
 constexpr absl::Duration kRound = absl::Minutes(1);
 // How often the thread looks whether a round has ended, when nothing else happens.
 constexpr std::chrono::seconds kTick{1};
+// How long the thread lets records gather before it writes them: waking it for each costs more than writing.
+constexpr std::chrono::milliseconds kGathering{5};
 // How long a slow reader of the log may hold up the end of the daemon.
 constexpr std::chrono::seconds kFlushTime{2};
 
@@ -52,7 +54,10 @@ void SpdlogAuditLog::Record(const AuditRecord& record) {
 void SpdlogAuditLog::Flush() {
   std::unique_lock lock(mutex_);
   EndRound();
+  ++flushes_;
+  work_.notify_one();
   written_.wait_for(lock, kFlushTime, [this] { return queue_.empty() && !writing_; });
+  --flushes_;
 }
 
 void SpdlogAuditLog::EndRoundIfDue() {
@@ -74,7 +79,7 @@ void SpdlogAuditLog::Enqueue(Kind kind, AuditLine line) {
   }
   ++waiting_[kind];
   queue_.push_back({kind, std::move(line)});
-  work_.notify_one();
+  if (queue_.size() == 1) work_.notify_one();
 }
 
 void SpdlogAuditLog::Run() {
@@ -86,18 +91,23 @@ void SpdlogAuditLog::Run() {
       if (stop_) return;
       continue;
     }
-    const Waiting next = std::move(queue_.front());
-    queue_.pop_front();
-    --waiting_[next.kind];
-    const uint64_t lost = std::exchange(lost_, 0);
-    writing_ = true;
-    lock.unlock();
-    if (lost > 0) sink_->Write(MakeLostLine(lost));
-    sink_->Write(next.line);
-    lock.lock();
-    writing_ = false;
-    if (queue_.empty()) written_.notify_all();
+    work_.wait_for(lock, kGathering, [this] { return stop_ || flushes_ > 0; });
+    while (!queue_.empty()) WriteNext(lock);
+    written_.notify_all();
   }
+}
+
+void SpdlogAuditLog::WriteNext(std::unique_lock<std::mutex>& lock) {
+  const Waiting next = std::move(queue_.front());
+  queue_.pop_front();
+  --waiting_[next.kind];
+  const uint64_t lost = std::exchange(lost_, 0);
+  writing_ = true;
+  lock.unlock();
+  if (lost > 0) sink_->Write(MakeLostLine(lost));
+  sink_->Write(next.line);
+  lock.lock();
+  writing_ = false;
 }
 
 }  // namespace ddskey

@@ -58,6 +58,7 @@ class SpdlogAuditLog : public AuditLog {
   void EndRoundIfDue();
   void EndRound();
   void Enqueue(Kind kind, AuditLine line);
+  void WriteNext(std::unique_lock<std::mutex>& lock);
 
   const std::unique_ptr<AuditSink> sink_;
   const Clock clock_;
@@ -73,6 +74,8 @@ class SpdlogAuditLog : public AuditLog {
   uint64_t lost_ = 0;
   bool writing_ = false;
   bool stop_ = false;
+  // Callers of Flush.
+  int flushes_ = 0;
   std::thread thread_;
 };
 
