@@ -265,39 +265,42 @@ absl::StatusOr<StepResult> AuthenticationCustodian::BeginRequestStep(const Subje
   return result;
 }
 
-absl::StatusOr<std::string> AuthenticationCustodian::PrepareReplyTicket(const Subject& caller,
-                                                                        const std::string& identity_ticket,
-                                                                        const LocalOffer& offer,
-                                                                        const HandshakeToken& request, Trail& trail) {
-  ASSIGN_OR_RETURN(const Admitted admitted, Admit(caller, identity_ticket, trail));
+absl::StatusOr<AuthenticationCustodian::Signing> AuthenticationCustodian::PrepareReplySigning(
+    const Subject& caller, const std::string& identity_ticket, const LocalOffer& offer, const HandshakeToken& request,
+    Trail& trail) const {
+  ASSIGN_OR_RETURN(Admitted admitted, Admit(caller, identity_ticket, trail));
   ASSIGN_OR_RETURN(const HandshakeMessage message, ParseToken(MessageRole::kRequest, request));
-  ASSIGN_OR_RETURN(const auto peer, AdmitPeer(caller, admitted, *message.c_id, trail));
-  ASSIGN_OR_RETURN(const HandshakeState state, PrepareReply(LocalOf(admitted.participant, admitted.identity->current()),
-                                                            offer, message, CredentialOf(peer)));
-  return SealStep(TicketKind::kSignReply, caller, admitted.participant, state);
+  ASSIGN_OR_RETURN(auto peer, AdmitPeer(caller, admitted, *message.c_id, trail));
+  ASSIGN_OR_RETURN(HandshakeState state, PrepareReply(LocalOf(admitted.participant, admitted.identity->current()),
+                                                      offer, message, CredentialOf(peer)));
+  return MakeSigning(caller, TicketKind::kSignReply, std::move(admitted), std::move(state), std::move(peer), trail);
 }
 
-absl::StatusOr<StepResult> AuthenticationCustodian::ProcessStep(const Subject& caller,
-                                                                const std::string& identity_ticket,
-                                                                const std::string& handshake_ticket,
-                                                                const HandshakeToken& message, Trail& trail) {
-  ASSIGN_OR_RETURN(const Admitted admitted, Admit(caller, identity_ticket, trail));
-  StepResult result;
-  if (TicketSealer::Peek(handshake_ticket) == TicketKind::kReplySent) {
-    ASSIGN_OR_RETURN(const HandshakeState state,
-                     OpenStep(TicketKind::kReplySent, caller, admitted.participant, handshake_ticket));
-    ASSIGN_OR_RETURN(const auto peer, AdmitPeer(caller, admitted, state.peer_certificate, trail));
-    ASSIGN_OR_RETURN(const HandshakeMessage final_message, ParseToken(MessageRole::kFinal, message));
-    ASSIGN_OR_RETURN(HandshakeOutcome outcome, ProcessFinal(state, final_message, CredentialOf(peer)));
-    ASSIGN_OR_RETURN(result.completed, Complete(caller, std::move(outcome), *peer));
-    return result;
-  }
+absl::StatusOr<AuthenticationCustodian::Signing> AuthenticationCustodian::PrepareFinalSigning(
+    const Subject& caller, const std::string& identity_ticket, const std::string& handshake_ticket,
+    const HandshakeToken& message, Trail& trail) const {
+  ASSIGN_OR_RETURN(Admitted admitted, Admit(caller, identity_ticket, trail));
   ASSIGN_OR_RETURN(const HandshakeState state,
                    OpenStep(TicketKind::kRequestSent, caller, admitted.participant, handshake_ticket));
   ASSIGN_OR_RETURN(const HandshakeMessage reply, ParseToken(MessageRole::kReply, message));
-  ASSIGN_OR_RETURN(const auto peer, AdmitPeer(caller, admitted, *reply.c_id, trail));
-  ASSIGN_OR_RETURN(const HandshakeState next, PrepareFinal(state, reply, CredentialOf(peer)));
-  ASSIGN_OR_RETURN(result.sign_ticket, SealStep(TicketKind::kSignFinal, caller, admitted.participant, next));
+  ASSIGN_OR_RETURN(auto peer, AdmitPeer(caller, admitted, *reply.c_id, trail));
+  ASSIGN_OR_RETURN(HandshakeState next, PrepareFinal(state, reply, CredentialOf(peer)));
+  return MakeSigning(caller, TicketKind::kSignFinal, std::move(admitted), std::move(next), std::move(peer), trail);
+}
+
+absl::StatusOr<StepResult> AuthenticationCustodian::ProcessFinalStep(const Subject& caller,
+                                                                     const std::string& identity_ticket,
+                                                                     const std::string& handshake_ticket,
+                                                                     const HandshakeToken& message,
+                                                                     Trail& trail) const {
+  ASSIGN_OR_RETURN(const Admitted admitted, Admit(caller, identity_ticket, trail));
+  ASSIGN_OR_RETURN(const HandshakeState state,
+                   OpenStep(TicketKind::kReplySent, caller, admitted.participant, handshake_ticket));
+  ASSIGN_OR_RETURN(const auto peer, AdmitPeer(caller, admitted, state.peer_certificate, trail));
+  ASSIGN_OR_RETURN(const HandshakeMessage final_message, ParseToken(MessageRole::kFinal, message));
+  ASSIGN_OR_RETURN(HandshakeOutcome outcome, ProcessFinal(state, final_message, CredentialOf(peer)));
+  StepResult result;
+  ASSIGN_OR_RETURN(result.completed, Complete(caller, std::move(outcome), *peer));
   return result;
 }
 
@@ -318,6 +321,12 @@ absl::StatusOr<AuthenticationCustodian::Signing> AuthenticationCustodian::Prepar
   ASSIGN_OR_RETURN(HandshakeState state, OpenStep(kind, caller, admitted.participant, sign_ticket));
   // A ticket is state, never a right: the peer's certificate and the policy are evaluated anew.
   ASSIGN_OR_RETURN(auto peer, AdmitPeer(caller, admitted, state.peer_certificate, trail));
+  return MakeSigning(caller, kind, std::move(admitted), std::move(state), std::move(peer), trail);
+}
+
+absl::StatusOr<AuthenticationCustodian::Signing> AuthenticationCustodian::MakeSigning(
+    const Subject& caller, TicketKind kind, Admitted admitted, HandshakeState state,
+    std::shared_ptr<const Certificate> peer, Trail& trail) {
   const KeyGeneration* generation = FindGeneration(*admitted.identity, state.key_uuid);
   if (generation == nullptr) {
     trail.Reason("the key generation of the ticket is gone");
@@ -326,6 +335,12 @@ absl::StatusOr<AuthenticationCustodian::Signing> AuthenticationCustodian::Prepar
   return Signing{caller,           std::move(admitted.participant), kind,
                  std::move(state), std::move(admitted.identity),    generation,
                  std::move(peer)};
+}
+
+absl::StatusOr<StepResult> AuthenticationCustodian::PendingStep(const Signing& signing) const {
+  StepResult pending;
+  ASSIGN_OR_RETURN(pending.sign_ticket, SealStep(signing.kind, signing.caller, signing.participant, signing.state));
+  return pending;
 }
 
 absl::StatusOr<StepResult> AuthenticationCustodian::FinishSigning(const Signing& signing, const Signature& signature) {
@@ -343,10 +358,8 @@ absl::StatusOr<StepResult> AuthenticationCustodian::FinishSigning(const Signing&
   return result;
 }
 
-void AuthenticationCustodian::Sign(const Subject& caller, const std::string& identity_ticket,
-                                   const std::string& sign_ticket, Wait wait, Trail trail, Done<StepResult> done) {
-  const auto until = std::chrono::steady_clock::now() + wait;
-  auto prepared = PrepareSigning(caller, identity_ticket, sign_ticket, trail);
+void AuthenticationCustodian::Sign(absl::StatusOr<Signing> prepared, std::chrono::steady_clock::time_point until,
+                                   Trail trail, Done<StepResult> done) {
   if (!prepared.ok()) {
     End(trail, prepared.status());
     return done(prepared.status());
@@ -361,29 +374,24 @@ void AuthenticationCustodian::Sign(const Subject& caller, const std::string& ide
   const bool is_reply = signing->kind == TicketKind::kSignReply;
   KeyBackend* const backend = entry->backend.get();
   DepositBox::Order order;
-  order.owner = CallerBinding(caller);
-  order.ticket = Sha256(sign_ticket);
+  order.owner = CallerBinding(signing->caller);
+  order.digest = Sha256(is_reply ? ReplyTranscript(signing->state) : FinalTranscript(signing->state));
   order.pair = absl::StrCat(is_reply ? "reply " : "final ", GuidOctets(signing->state.local_guid),
                             GuidOctets(signing->state.remote_guid));
   order.backend = backend;
-  order.submit = [signing, backend, is_reply](KeyBackend::SignDone signed_done) {
+  order.submit = [signing, backend, is_reply, digest = order.digest](KeyBackend::SignDone signed_done) {
     const KeyGeneration& generation = *signing->generation;
     WorkOptions options;
     options.deadline = std::chrono::steady_clock::now() + kSigningDeadline;
     options.work_class = is_reply ? WorkClass::kReply : WorkClass::kCompletion;
     options.fairness = is_reply ? signing->peer->digest() : std::string();
-    const std::string digest = Sha256(is_reply ? ReplyTranscript(signing->state) : FinalTranscript(signing->state));
     return backend->SubmitSign({generation.algorithm, generation.purpose, generation.blob, generation.public_key},
                                SchemeOf(generation.algorithm), digest, options, std::move(signed_done));
   };
   deposits_.Collect(std::move(order), until,
-                    [this, signing, sign_ticket, trail = std::move(trail),
+                    [this, signing, trail = std::move(trail),
                      done = std::move(done)](std::optional<absl::StatusOr<Signature>> signature) mutable {
-                      if (!signature.has_value()) {
-                        StepResult pending;
-                        pending.sign_ticket = sign_ticket;
-                        return done(std::move(pending));
-                      }
+                      if (!signature.has_value()) return done(PendingStep(*signing));
                       absl::StatusOr<StepResult> result =
                           signature->ok() ? FinishSigning(*signing, **signature) : signature->status();
                       End(trail, result.status());
@@ -417,12 +425,9 @@ void AuthenticationCustodian::BeginHandshakeReply(const Subject& caller, std::st
   parts_.pool.Post([this, caller, identity_ticket = std::move(identity_ticket), offer = std::move(offer),
                     request = std::move(request), wait, done = std::move(done)] {
     Trail trail(parts_.authorizer, caller, "BeginHandshakeReply", "");
-    const auto sign_ticket = PrepareReplyTicket(caller, identity_ticket, offer, request, trail);
-    if (!sign_ticket.ok()) {
-      End(trail, sign_ticket.status());
-      return done(sign_ticket.status());
-    }
-    Sign(caller, identity_ticket, *sign_ticket, wait, std::move(trail), done);
+    const auto until = std::chrono::steady_clock::now() + wait;
+    auto prepared = PrepareReplySigning(caller, identity_ticket, offer, request, trail);
+    Sign(std::move(prepared), until, std::move(trail), done);
   });
 }
 
@@ -433,10 +438,12 @@ void AuthenticationCustodian::ProcessHandshake(const Subject& caller, std::strin
                     handshake_ticket = std::move(handshake_ticket), message = std::move(message), wait,
                     done = std::move(done)] {
     Trail trail(parts_.authorizer, caller, "ProcessHandshake", "");
-    auto result = ProcessStep(caller, identity_ticket, handshake_ticket, message, trail);
-    if (result.ok() && !result->sign_ticket.empty()) {
-      return Sign(caller, identity_ticket, result->sign_ticket, wait, std::move(trail), done);
+    if (TicketSealer::Peek(handshake_ticket) != TicketKind::kReplySent) {
+      const auto until = std::chrono::steady_clock::now() + wait;
+      auto prepared = PrepareFinalSigning(caller, identity_ticket, handshake_ticket, message, trail);
+      return Sign(std::move(prepared), until, std::move(trail), done);
     }
+    auto result = ProcessFinalStep(caller, identity_ticket, handshake_ticket, message, trail);
     if (result.ok()) ++completed_;
     End(trail, result.status());
     done(std::move(result));
@@ -447,7 +454,10 @@ void AuthenticationCustodian::SignHandshake(const Subject& caller, std::string i
                                             Wait wait, Done<StepResult> done) {
   parts_.pool.Post([this, caller, identity_ticket = std::move(identity_ticket), sign_ticket = std::move(sign_ticket),
                     wait, done = std::move(done)] {
-    Sign(caller, identity_ticket, sign_ticket, wait, Trail(parts_.authorizer, caller, "SignHandshake", ""), done);
+    Trail trail(parts_.authorizer, caller, "SignHandshake", "");
+    const auto until = std::chrono::steady_clock::now() + wait;
+    auto prepared = PrepareSigning(caller, identity_ticket, sign_ticket, trail);
+    Sign(std::move(prepared), until, std::move(trail), done);
   });
 }
 

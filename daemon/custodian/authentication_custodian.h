@@ -105,11 +105,16 @@ class AuthenticationCustodian {
   absl::StatusOr<LocalIdentity> Validate(const Subject& caller, const LocalIdentityRequest& request, Trail& trail);
   absl::StatusOr<StepResult> BeginRequestStep(const Subject& caller, const std::string& identity_ticket,
                                               const LocalOffer& offer, Trail& trail);
-  absl::StatusOr<std::string> PrepareReplyTicket(const Subject& caller, const std::string& identity_ticket,
-                                                 const LocalOffer& offer, const HandshakeToken& request, Trail& trail);
-  absl::StatusOr<StepResult> ProcessStep(const Subject& caller, const std::string& identity_ticket,
-                                         const std::string& handshake_ticket, const HandshakeToken& message,
-                                         Trail& trail);
+  absl::StatusOr<Signing> PrepareReplySigning(const Subject& caller, const std::string& identity_ticket,
+                                              const LocalOffer& offer, const HandshakeToken& request,
+                                              Trail& trail) const;
+  absl::StatusOr<Signing> PrepareFinalSigning(const Subject& caller, const std::string& identity_ticket,
+                                              const std::string& handshake_ticket, const HandshakeToken& message,
+                                              Trail& trail) const;
+  absl::StatusOr<StepResult> ProcessFinalStep(const Subject& caller, const std::string& identity_ticket,
+                                              const std::string& handshake_ticket, const HandshakeToken& message,
+                                              Trail& trail) const;
+  absl::StatusOr<StepResult> PendingStep(const Signing& signing) const;
   absl::StatusOr<StepResult> FinishSigning(const Signing& signing, const Signature& signature);
 
   absl::StatusOr<std::shared_ptr<const Identity>> FindPermitted(const Subject& caller, const std::string& key_name,
@@ -121,14 +126,17 @@ class AuthenticationCustodian {
                                                                const std::string& peer_pem, Trail& trail) const;
   absl::StatusOr<Signing> PrepareSigning(const Subject& caller, const std::string& identity_ticket,
                                          const std::string& sign_ticket, Trail& trail) const;
+  static absl::StatusOr<Signing> MakeSigning(const Subject& caller, TicketKind kind, Admitted admitted,
+                                             HandshakeState state, std::shared_ptr<const Certificate> peer,
+                                             Trail& trail);
   absl::StatusOr<std::string> SealStep(TicketKind kind, const Subject& caller, const Participant& participant,
                                        const HandshakeState& state) const;
   absl::StatusOr<HandshakeState> OpenStep(TicketKind kind, const Subject& caller, const Participant& participant,
                                           const std::string& ticket) const;
   absl::StatusOr<StepResult::Completed> Complete(const Subject& caller, HandshakeOutcome outcome,
                                                  const Certificate& peer) const;
-  void Sign(const Subject& caller, const std::string& identity_ticket, const std::string& sign_ticket, Wait wait,
-            Trail trail, Done<StepResult> done);
+  void Sign(absl::StatusOr<Signing> prepared, std::chrono::steady_clock::time_point until, Trail trail,
+            Done<StepResult> done);
   void End(Trail& trail, const absl::Status& outcome);
 
   Parts parts_;

@@ -60,9 +60,12 @@ class DepositBox::Core : public std::enable_shared_from_this<DepositBox::Core> {
   void Answer(Done done, std::optional<absl::StatusOr<Signature>> result) {
     pool_->Post([done = std::move(done), result = std::move(result)]() mutable { done(std::move(result)); });
   }
+  // SetAlarm wakes the timer for many deposits at once rather than for each.
   void SetAlarm(Time when, const std::string& key) {
-    alarms_.push({when, key});
-    if (alarms_.top().when == when) wake_.notify_one();
+    const Time tick(std::chrono::ceil<std::chrono::duration<int64_t, std::ratio<1, 50>>>(when.time_since_epoch()));
+    const bool is_next = alarms_.empty() || tick < alarms_.top().when;
+    alarms_.push({tick, key});
+    if (is_next) wake_.notify_one();
   }
   void OnDone(const std::string& key, uint64_t serial, absl::StatusOr<Signature> result);
   std::optional<Cancellation> SupersedeLocked(const std::string& pair, const std::string& key);
@@ -76,7 +79,7 @@ class DepositBox::Core : public std::enable_shared_from_this<DepositBox::Core> {
   std::condition_variable wake_;
   bool stopped_ = false;
   uint64_t next_serial_ = 0;
-  std::map<std::string, Deposit> deposits_;   // by owner and ticket
+  std::map<std::string, Deposit> deposits_;   // by owner and digest
   std::map<std::string, std::string> pairs_;  // pair to the key of its outstanding deposit
   std::map<std::string, size_t> owners_;
   std::priority_queue<Alarm, std::vector<Alarm>, std::greater<>> alarms_;
@@ -84,7 +87,7 @@ class DepositBox::Core : public std::enable_shared_from_this<DepositBox::Core> {
 };
 
 void DepositBox::Core::Collect(Order order, Time until, Done done) {
-  const std::string key = order.owner + order.ticket;
+  const std::string key = order.owner + order.digest;
   const std::string pair = order.owner + order.pair;
   std::optional<Cancellation> superseded;
   uint64_t serial = 0;

@@ -13,8 +13,8 @@
 
 namespace ddskey {
 
-// DepositBox keeps device work that outlives the call that asked for it (S-4). Work is known by its owner and the
-// digest of its ticket: who asks again finds it in its place in the queue, or its signature. It is given up when nobody
+// DepositBox keeps device work that outlives the call that asked for it (S-4). Work is known by its owner and
+// what is to be signed: who asks again finds it in its place in the queue, or its signature. It is given up when nobody
 // asked for it during 5 s; a signature is kept for 30 s. A restart of the daemon loses it, and the ticket makes it
 // again. Thread-safe.
 class DepositBox {
@@ -30,8 +30,8 @@ class DepositBox {
   struct Order {
     // Names the calling process.
     std::string owner;
-    // SHA-256 of the ticket.
-    std::string ticket;
+    // SHA-256 of the octets to be signed, which a ticket always gives again.
+    std::string digest;
     // Names the two participants and the step: of a pair only the newest work is outstanding (S-6).
     std::string pair;
     KeyBackend* backend = nullptr;

@@ -68,7 +68,7 @@ class DepositBoxTest : public ::testing::Test {
 
   DepositBox::Order Order(const std::string& ticket, const std::string& pair = "pair",
                           const std::string& owner = "owner") {
-    return {.owner = owner, .ticket = ticket, .pair = pair, .backend = &device_, .submit = [this](auto done) {
+    return {.owner = owner, .digest = ticket, .pair = pair, .backend = &device_, .submit = [this](auto done) {
               return device_.SubmitSign({}, SignatureScheme::kEcdsaSha256, "", {}, std::move(done));
             }};
   }
