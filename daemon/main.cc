@@ -83,6 +83,10 @@ int Main(const std::vector<std::string>& arguments) {
   if (const absl::Status blocked = BlockSignals(); !blocked.ok()) return Complain(blocked, kFailed);
   // tpm2-tss prints every retried command on stderr; its errors reach our log by their return codes.
   setenv("TSS2_LOG", "all+NONE", 0);
+  // No configuration file of OpenSSL has a say in what holds keys (S-13).
+  if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) != 1) {
+    return Complain(absl::InternalError("OpenSSL does not start"), kFailed);
+  }
   if (CRYPTO_secure_malloc_init(kSecureHeap, 32) != 1) {
     return Complain(absl::ResourceExhaustedError("cannot lock 1 MiB of memory for keys; raise RLIMIT_MEMLOCK"),
                     kFailed);

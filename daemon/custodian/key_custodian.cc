@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "daemon/custodian/new_uuid.h"
 #include "daemon/handshake/digest.h"
 #include "proto/contract/status_macros.h"
 
@@ -121,7 +120,6 @@ void KeyCustodian::SubmitCreate(const Subject& caller, const NewKey& key, Trail 
 absl::StatusOr<KeyDescription> KeyCustodian::Store(const KeyName& name, const BackendSet::Entry& entry,
                                                    const SealedKey& key) {
   KeyGeneration generation;
-  ASSIGN_OR_RETURN(generation.uuid, NewUuid());
   generation.backend_uuid = entry.uuid;
   generation.algorithm = key.algorithm;
   generation.purpose = key.purpose;
