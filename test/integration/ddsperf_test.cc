@@ -14,6 +14,7 @@
 #include "test/support/pki.h"
 #include "test/support/pki_cyclone.h"
 #include "test/support/process.h"
+#include "test/support/sanitizer.h"
 #include "test/support/swtpm.h"
 #include "test/support/test_daemon.h"
 
@@ -54,6 +55,7 @@ class DdsperfTest : public ::testing::Test {
   static test::Process::Options Reaching(const TestDaemon& daemon) { return ReachingSocket(daemon.socket()); }
   static test::Process::Options ReachingSocket(const std::string& socket) {
     test::Process::Options options;
+    options.environment = test::SanitizerEnvironment();
     options.environment["DDSKEY_SOCKET"] = socket;
     return options;
   }
