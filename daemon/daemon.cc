@@ -29,6 +29,7 @@ namespace ddskey {
 namespace {
 
 constexpr std::chrono::seconds kGrace(3);
+constexpr std::chrono::seconds kLongestSilence(10);
 constexpr char kRootsName[] = "ticket-roots";
 
 absl::Status MakeFolder(const std::string& path, mode_t mode) {
@@ -200,6 +201,8 @@ absl::Status Daemon::ReloadPolicy() {
   policy_error_ = std::string(policy.status().message());
   return policy.status();
 }
+
+bool Daemon::IsResponsive() const { return pool_->IsResponsive(kLongestSilence); }
 
 void Daemon::Stop() {
   if (application_server_ != nullptr) application_server_->Shutdown(kGrace);

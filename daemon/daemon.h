@@ -45,6 +45,9 @@ class Daemon {
   // ReloadPolicy takes the policy file if it has no mistakes, and keeps the policy in force if it has.
   absl::Status ReloadPolicy();
 
+  // IsResponsive is false when calls wait and none was begun for ten seconds; for the service manager's watchdog.
+  bool IsResponsive() const;
+
   // Stop lets the calls under way finish, for a few seconds at most.
   void Stop();
 

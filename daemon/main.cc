@@ -48,7 +48,7 @@ int Check(const v1::Config& config) {
 }
 
 absl::Status ServeUntilStopped(Daemon& daemon) {
-  const auto watchdog = Watchdog::Start([] { return true; });
+  const auto watchdog = Watchdog::Start([&daemon] { return daemon.IsResponsive(); });
   NotifyReady();
   while (true) {
     ASSIGN_OR_RETURN(const Signal signal, WaitForSignal());

@@ -401,7 +401,7 @@ void AuthenticationCustodian::Sign(absl::StatusOr<Signing> prepared, std::chrono
 
 void AuthenticationCustodian::ValidateLocalIdentity(const Subject& caller, LocalIdentityRequest request,
                                                     Done<LocalIdentity> done) {
-  parts_.pool.Post([this, caller, request = std::move(request), done = std::move(done)] {
+  parts_.pool.Post(caller, [this, caller, request = std::move(request), done = std::move(done)] {
     Trail trail(parts_.authorizer, caller, "ValidateLocalIdentity", request.key_name);
     auto result = Validate(caller, request, trail);
     End(trail, result.status());
@@ -411,19 +411,19 @@ void AuthenticationCustodian::ValidateLocalIdentity(const Subject& caller, Local
 
 void AuthenticationCustodian::BeginHandshakeRequest(const Subject& caller, std::string identity_ticket,
                                                     LocalOffer offer, Done<StepResult> done) {
-  parts_.pool.Post(
-      [this, caller, identity_ticket = std::move(identity_ticket), offer = std::move(offer), done = std::move(done)] {
-        Trail trail(parts_.authorizer, caller, "BeginHandshakeRequest", "");
-        auto result = BeginRequestStep(caller, identity_ticket, offer, trail);
-        End(trail, result.status());
-        done(std::move(result));
-      });
+  parts_.pool.Post(caller, [this, caller, identity_ticket = std::move(identity_ticket), offer = std::move(offer),
+                            done = std::move(done)] {
+    Trail trail(parts_.authorizer, caller, "BeginHandshakeRequest", "");
+    auto result = BeginRequestStep(caller, identity_ticket, offer, trail);
+    End(trail, result.status());
+    done(std::move(result));
+  });
 }
 
 void AuthenticationCustodian::BeginHandshakeReply(const Subject& caller, std::string identity_ticket, LocalOffer offer,
                                                   HandshakeToken request, Wait wait, Done<StepResult> done) {
-  parts_.pool.Post([this, caller, identity_ticket = std::move(identity_ticket), offer = std::move(offer),
-                    request = std::move(request), wait, done = std::move(done)] {
+  parts_.pool.Post(caller, [this, caller, identity_ticket = std::move(identity_ticket), offer = std::move(offer),
+                            request = std::move(request), wait, done = std::move(done)] {
     Trail trail(parts_.authorizer, caller, "BeginHandshakeReply", "");
     const auto until = std::chrono::steady_clock::now() + wait;
     auto prepared = PrepareReplySigning(caller, identity_ticket, offer, request, trail);
@@ -434,9 +434,9 @@ void AuthenticationCustodian::BeginHandshakeReply(const Subject& caller, std::st
 void AuthenticationCustodian::ProcessHandshake(const Subject& caller, std::string identity_ticket,
                                                std::string handshake_ticket, HandshakeToken message, Wait wait,
                                                Done<StepResult> done) {
-  parts_.pool.Post([this, caller, identity_ticket = std::move(identity_ticket),
-                    handshake_ticket = std::move(handshake_ticket), message = std::move(message), wait,
-                    done = std::move(done)] {
+  parts_.pool.Post(caller, [this, caller, identity_ticket = std::move(identity_ticket),
+                            handshake_ticket = std::move(handshake_ticket), message = std::move(message), wait,
+                            done = std::move(done)] {
     Trail trail(parts_.authorizer, caller, "ProcessHandshake", "");
     if (TicketSealer::Peek(handshake_ticket) != TicketKind::kReplySent) {
       const auto until = std::chrono::steady_clock::now() + wait;
@@ -452,8 +452,8 @@ void AuthenticationCustodian::ProcessHandshake(const Subject& caller, std::strin
 
 void AuthenticationCustodian::SignHandshake(const Subject& caller, std::string identity_ticket, std::string sign_ticket,
                                             Wait wait, Done<StepResult> done) {
-  parts_.pool.Post([this, caller, identity_ticket = std::move(identity_ticket), sign_ticket = std::move(sign_ticket),
-                    wait, done = std::move(done)] {
+  parts_.pool.Post(caller, [this, caller, identity_ticket = std::move(identity_ticket),
+                            sign_ticket = std::move(sign_ticket), wait, done = std::move(done)] {
     Trail trail(parts_.authorizer, caller, "SignHandshake", "");
     const auto until = std::chrono::steady_clock::now() + wait;
     auto prepared = PrepareSigning(caller, identity_ticket, sign_ticket, trail);

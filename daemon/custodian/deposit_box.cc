@@ -58,7 +58,7 @@ class DepositBox::Core : public std::enable_shared_from_this<DepositBox::Core> {
   };
 
   void Answer(Done done, std::optional<absl::StatusOr<Signature>> result) {
-    pool_->Post([done = std::move(done), result = std::move(result)]() mutable { done(std::move(result)); });
+    pool_->Resume([done = std::move(done), result = std::move(result)]() mutable { done(std::move(result)); });
   }
   // SetAlarm wakes the timer for many deposits at once rather than for each.
   void SetAlarm(Time when, const std::string& key) {

@@ -109,7 +109,7 @@ void KeyCustodian::SubmitCreate(const Subject& caller, const NewKey& key, Trail 
       *algorithm, *purpose, Until(kCreateDeadline),
       [this, name = *name, entry, trail = std::move(trail), done = std::move(done)](absl::StatusOr<SealedKey> made) {
         // Off the thread of the device: the keystore waits for the disk.
-        parts_.pool.Post([this, name, entry, made = std::move(made), trail, done]() mutable {
+        parts_.pool.Resume([this, name, entry, made = std::move(made), trail, done]() mutable {
           auto stored = made.ok() ? Store(name, *entry, *made) : made.status();
           trail.End(stored.status());
           done(std::move(stored));
@@ -161,7 +161,7 @@ void KeyCustodian::SubmitRequest(const Subject& caller, const NewRequest& reques
                              digest, Until(kSignDeadline),
                              [this, built = *std::move(built), trail = std::move(trail),
                               done = std::move(done)](absl::StatusOr<Signature> signature) {
-                               parts_.pool.Post([built, signature = std::move(signature), trail, done]() mutable {
+                               parts_.pool.Resume([built, signature = std::move(signature), trail, done]() mutable {
                                  auto pem = signature.ok() ? built.Finish(signature->octets) : signature.status();
                                  trail.End(pem.status());
                                  done(std::move(pem));
@@ -216,13 +216,13 @@ absl::Status KeyCustodian::Remove(const Subject& caller, const std::string& name
 }
 
 void KeyCustodian::Create(const Subject& caller, NewKey key, Done<KeyDescription> done) {
-  parts_.pool.Post([this, caller, key = std::move(key), done = std::move(done)] {
+  parts_.pool.Post(caller, [this, caller, key = std::move(key), done = std::move(done)] {
     SubmitCreate(caller, key, Trail(parts_.authorizer, caller, "CreateKey", key.name), done);
   });
 }
 
 void KeyCustodian::List(const Subject& caller, bool include_deleted, Done<std::vector<KeyDescription>> done) {
-  parts_.pool.Post([this, caller, include_deleted, done = std::move(done)] {
+  parts_.pool.Post(caller, [this, caller, include_deleted, done = std::move(done)] {
     Trail trail(parts_.authorizer, caller, "ListKeys", "");
     const auto list = [&]() -> absl::StatusOr<std::vector<KeyDescription>> {
       RETURN_IF_ERROR(Authorize(caller, Action::kKeyList, "", trail));
@@ -240,7 +240,7 @@ void KeyCustodian::List(const Subject& caller, bool include_deleted, Done<std::v
 }
 
 void KeyCustodian::Get(const Subject& caller, std::string name, Done<KeyDescription> done) {
-  parts_.pool.Post([this, caller, name = std::move(name), done = std::move(done)] {
+  parts_.pool.Post(caller, [this, caller, name = std::move(name), done = std::move(done)] {
     Trail trail(parts_.authorizer, caller, "GetKey", name);
     const auto get = [&]() -> absl::StatusOr<KeyDescription> {
       RETURN_IF_ERROR(Authorize(caller, Action::kKeyList, name, trail));
@@ -256,7 +256,7 @@ void KeyCustodian::Get(const Subject& caller, std::string name, Done<KeyDescript
 }
 
 void KeyCustodian::Delete(const Subject& caller, std::string name, bool purge, std::function<void(absl::Status)> done) {
-  parts_.pool.Post([this, caller, name = std::move(name), purge, done = std::move(done)] {
+  parts_.pool.Post(caller, [this, caller, name = std::move(name), purge, done = std::move(done)] {
     Trail trail(parts_.authorizer, caller, purge ? "PurgeKey" : "DeleteKey", name);
     const absl::Status status = Remove(caller, name, purge, trail);
     trail.End(status);
@@ -265,7 +265,7 @@ void KeyCustodian::Delete(const Subject& caller, std::string name, bool purge, s
 }
 
 void KeyCustodian::Request(const Subject& caller, NewRequest request, Done<std::string> done) {
-  parts_.pool.Post([this, caller, request = std::move(request), done = std::move(done)] {
+  parts_.pool.Post(caller, [this, caller, request = std::move(request), done = std::move(done)] {
     SubmitRequest(caller, request,
                   Trail(parts_.authorizer, caller, "CreateCertificateSigningRequest", request.key_name), done);
   });
@@ -273,8 +273,8 @@ void KeyCustodian::Request(const Subject& caller, NewRequest request, Done<std::
 
 void KeyCustodian::InstallCertificate(const Subject& caller, std::string name, std::string chain, std::string anchors,
                                       Done<KeyDescription> done) {
-  parts_.pool.Post([this, caller, name = std::move(name), chain = std::move(chain), anchors = std::move(anchors),
-                    done = std::move(done)] {
+  parts_.pool.Post(caller, [this, caller, name = std::move(name), chain = std::move(chain),
+                            anchors = std::move(anchors), done = std::move(done)] {
     Trail trail(parts_.authorizer, caller, "InstallCertificate", name);
     auto key = Install(caller, name, chain, anchors, trail);
     trail.End(key.status());
@@ -283,7 +283,7 @@ void KeyCustodian::InstallCertificate(const Subject& caller, std::string name, s
 }
 
 void KeyCustodian::AuthorizeStatus(const Subject& caller, std::function<void(absl::Status)> done) {
-  parts_.pool.Post([this, caller, done = std::move(done)] {
+  parts_.pool.Post(caller, [this, caller, done = std::move(done)] {
     Trail trail(parts_.authorizer, caller, "GetStatus", "");
     const absl::Status status = Authorize(caller, Action::kStatus, "", trail);
     trail.End(status);

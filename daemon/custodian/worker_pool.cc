@@ -1,7 +1,5 @@
 #include "daemon/custodian/worker_pool.h"
 
-#include <utility>
-
 namespace ddskey {
 
 WorkerPool::WorkerPool(size_t threads) {
@@ -17,23 +15,77 @@ WorkerPool::~WorkerPool() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-void WorkerPool::Post(std::function<void()> work) {
+void WorkerPool::Post(const Subject& caller, Work work) {
+  const Process process = {caller.start_time, caller.pid};
   {
     const std::lock_guard lock(mutex_);
-    queue_.push_back(std::move(work));
+    NoteBeginning();
+    const auto [user, is_new_user] = users_.try_emplace(caller.uid);
+    if (is_new_user) turns_.push_back(caller.uid);
+    const auto [waiting, is_new_process] = user->second.processes.try_emplace(process);
+    if (is_new_process) user->second.turns.push_back(process);
+    waiting->second.push_back(std::move(work));
   }
   wake_.notify_one();
+}
+
+void WorkerPool::Resume(Work work) {
+  {
+    const std::lock_guard lock(mutex_);
+    NoteBeginning();
+    resumed_.push_back(std::move(work));
+  }
+  wake_.notify_one();
+}
+
+bool WorkerPool::IsResponsive(std::chrono::milliseconds limit) const {
+  const std::lock_guard lock(mutex_);
+  return empty() || std::chrono::steady_clock::now() - progress_ < limit;
+}
+
+void WorkerPool::NoteBeginning() {
+  if (empty()) progress_ = std::chrono::steady_clock::now();
+}
+
+// Next takes out the work whose turn it is; there must be some.
+WorkerPool::Work WorkerPool::Next() {
+  progress_ = std::chrono::steady_clock::now();
+  if (!resumed_.empty()) {
+    Work work = std::move(resumed_.front());
+    resumed_.pop_front();
+    return work;
+  }
+  const uid_t uid = turns_.front();
+  turns_.pop_front();
+  const auto user = users_.find(uid);
+  const Process process = user->second.turns.front();
+  user->second.turns.pop_front();
+  const auto waiting = user->second.processes.find(process);
+  Work work = std::move(waiting->second.front());
+  waiting->second.pop_front();
+  if (waiting->second.empty()) {
+    user->second.processes.erase(waiting);
+  } else {
+    user->second.turns.push_back(process);
+  }
+  if (user->second.turns.empty()) {
+    users_.erase(user);
+  } else {
+    turns_.push_back(uid);
+  }
+  return work;
 }
 
 void WorkerPool::Run() {
   std::unique_lock lock(mutex_);
   while (true) {
-    wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-    if (queue_.empty()) return;
-    const std::function<void()> work = std::move(queue_.front());
-    queue_.pop_front();
+    wake_.wait(lock, [this] { return stopping_ || !empty(); });
+    if (empty()) return;
+    Work work = Next();
     lock.unlock();
     work();
+    // What it captured goes before the lock is taken again.
+    work = nullptr;
     lock.lock();
   }
 }
