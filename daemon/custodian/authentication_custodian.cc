@@ -82,6 +82,8 @@ struct AuthenticationCustodian::Signing {
   std::shared_ptr<const Identity> identity;
   const KeyGeneration* generation = nullptr;  // of `identity`
   std::shared_ptr<const Certificate> peer;
+  // What it was asked for again with; empty when it begins.
+  std::string ticket;
 };
 
 AuthenticationCustodian::AuthenticationCustodian(const Parts& parts)
@@ -321,24 +323,35 @@ absl::StatusOr<AuthenticationCustodian::Signing> AuthenticationCustodian::Prepar
   ASSIGN_OR_RETURN(HandshakeState state, OpenStep(kind, caller, admitted.participant, sign_ticket));
   // A ticket is state, never a right: the peer's certificate and the policy are evaluated anew.
   ASSIGN_OR_RETURN(auto peer, AdmitPeer(caller, admitted, state.peer_certificate, trail));
-  return MakeSigning(caller, kind, std::move(admitted), std::move(state), std::move(peer), trail);
+  ASSIGN_OR_RETURN(Signing signing,
+                   MakeSigning(caller, kind, std::move(admitted), std::move(state), std::move(peer), trail));
+  signing.ticket = sign_ticket;
+  return signing;
 }
 
 absl::StatusOr<AuthenticationCustodian::Signing> AuthenticationCustodian::MakeSigning(
     const Subject& caller, TicketKind kind, Admitted admitted, HandshakeState state,
     std::shared_ptr<const Certificate> peer, Trail& trail) {
   const KeyGeneration* generation = FindGeneration(*admitted.identity, state.key_uuid);
-  if (generation == nullptr) {
+  if (generation == nullptr || generation->purpose != KeyPurpose::kHandshake) {
     trail.Reason("the key generation of the ticket is gone");
     return NotPermitted();
   }
-  return Signing{caller,           std::move(admitted.participant), kind,
-                 std::move(state), std::move(admitted.identity),    generation,
-                 std::move(peer)};
+  return Signing{caller,
+                 std::move(admitted.participant),
+                 kind,
+                 std::move(state),
+                 std::move(admitted.identity),
+                 generation,
+                 std::move(peer),
+                 ""};
 }
 
 absl::StatusOr<StepResult> AuthenticationCustodian::PendingStep(const Signing& signing) const {
   StepResult pending;
+  pending.sign_ticket = signing.ticket;
+  // A fresh one would live on for as long as somebody asks (S-5).
+  if (!pending.sign_ticket.empty()) return pending;
   ASSIGN_OR_RETURN(pending.sign_ticket, SealStep(signing.kind, signing.caller, signing.participant, signing.state));
   return pending;
 }
@@ -384,14 +397,19 @@ void AuthenticationCustodian::Sign(absl::StatusOr<Signing> prepared, std::chrono
     WorkOptions options;
     options.deadline = std::chrono::steady_clock::now() + kSigningDeadline;
     options.work_class = is_reply ? WorkClass::kReply : WorkClass::kCompletion;
-    options.fairness = is_reply ? signing->peer->digest() : std::string();
+    // A process that completes many handshakes makes only itself wait.
+    options.fairness = is_reply ? signing->peer->digest() : CallerBinding(signing->caller);
     return backend->SubmitSign({generation.algorithm, generation.purpose, generation.blob, generation.public_key},
                                SchemeOf(generation.algorithm), digest, options, std::move(signed_done));
   };
   deposits_.Collect(std::move(order), until,
                     [this, signing, trail = std::move(trail),
                      done = std::move(done)](std::optional<absl::StatusOr<Signature>> signature) mutable {
-                      if (!signature.has_value()) return done(PendingStep(*signing));
+                      if (!signature.has_value()) {
+                        // The device works on it whether or not somebody comes for it (S-16).
+                        if (signing->ticket.empty()) End(trail, absl::OkStatus());
+                        return done(PendingStep(*signing));
+                      }
                       absl::StatusOr<StepResult> result =
                           signature->ok() ? FinishSigning(*signing, **signature) : signature->status();
                       End(trail, result.status());

@@ -28,6 +28,10 @@ class DepositBox::Core : public std::enable_shared_from_this<DepositBox::Core> {
     const std::lock_guard lock(mutex_);
     return deposits_.size();
   }
+  size_t alarms() const {
+    const std::lock_guard lock(mutex_);
+    return alarms_.size();
+  }
 
  private:
   struct Waiter {
@@ -44,12 +48,15 @@ class DepositBox::Core : public std::enable_shared_from_this<DepositBox::Core> {
     std::vector<Waiter> waiters;
     // When it is given up or forgotten.
     Time expires;
+    // The earliest alarm that is set for it.
+    Time alarm = Time::max();
     // Tells this deposit from a later one under the same key.
     uint64_t serial = 0;
   };
   struct Alarm {
     Time when;
     std::string key;
+    uint64_t serial;
     bool operator>(const Alarm& other) const { return when > other.when; }
   };
   struct Cancellation {
@@ -60,17 +67,20 @@ class DepositBox::Core : public std::enable_shared_from_this<DepositBox::Core> {
   void Answer(Done done, std::optional<absl::StatusOr<Signature>> result) {
     pool_->Resume([done = std::move(done), result = std::move(result)]() mutable { done(std::move(result)); });
   }
-  // SetAlarm wakes the timer for many deposits at once rather than for each.
-  void SetAlarm(Time when, const std::string& key) {
+  // SetAlarm makes sure that the timer looks at a deposit by `when`, or a little later: for many at once rather than
+  // for each. A caller who asks all the time sets no alarm each time.
+  void SetAlarm(Time when, const std::string& key, Deposit& deposit) {
     const Time tick(std::chrono::ceil<std::chrono::duration<int64_t, std::ratio<1, 50>>>(when.time_since_epoch()));
+    if (deposit.alarm <= tick) return;
+    deposit.alarm = tick;
     const bool is_next = alarms_.empty() || tick < alarms_.top().when;
-    alarms_.push({tick, key});
+    alarms_.push({tick, key, deposit.serial});
     if (is_next) wake_.notify_one();
   }
   void OnDone(const std::string& key, uint64_t serial, absl::StatusOr<Signature> result);
   std::optional<Cancellation> SupersedeLocked(const std::string& pair, const std::string& key);
   std::optional<Cancellation> RemoveLocked(std::map<std::string, Deposit>::iterator entry);
-  std::optional<Cancellation> TickLocked(const std::string& key, Time now);
+  std::optional<Cancellation> TickLocked(const Alarm& alarm, Time now);
   void RunTimer();
 
   WorkerPool* const pool_;
@@ -98,7 +108,8 @@ void DepositBox::Core::Collect(Order order, Time until, Done done) {
     auto entry = deposits_.find(key);
     const bool is_new = entry == deposits_.end();
     if (is_new) {
-      if (owners_[order.owner] >= limits_.per_owner || deposits_.size() >= limits_.total) {
+      const auto owned = owners_.find(order.owner);
+      if ((owned != owners_.end() && owned->second >= limits_.per_owner) || deposits_.size() >= limits_.total) {
         return Answer(std::move(done), absl::ResourceExhaustedError("too many handshakes of this process wait for "
                                                                     "signatures; try again when some are done"));
       }
@@ -118,10 +129,9 @@ void DepositBox::Core::Collect(Order order, Time until, Done done) {
     Deposit& deposit = entry->second;
     if (deposit.signature.has_value()) return Answer(std::move(done), *deposit.signature);
     deposit.expires = std::max(now, until) + limits_.interest;
-    SetAlarm(deposit.expires, key);
+    SetAlarm(until > now ? until : deposit.expires, key, deposit);
     if (until > now) {
       deposit.waiters.push_back({until, std::move(done)});
-      SetAlarm(until, key);
     } else {
       Answer(std::move(done), std::nullopt);
     }
@@ -133,11 +143,17 @@ void DepositBox::Core::Collect(Order order, Time until, Done done) {
       order.submit([core = shared_from_this(), key, serial](absl::StatusOr<Signature> result) {
         core->OnDone(key, serial, std::move(result));
       });
-  const std::lock_guard lock(mutex_);
-  const auto entry = deposits_.find(key);
-  if (entry == deposits_.end() || entry->second.serial != serial) return;
-  entry->second.work = work;
-  entry->second.has_work = true;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto entry = deposits_.find(key);
+    if (entry != deposits_.end() && entry->second.serial == serial) {
+      entry->second.work = work;
+      entry->second.has_work = !entry->second.signature.has_value();
+      return;
+    }
+  }
+  // Given up while it was being submitted, when there was nothing to cancel yet.
+  order.backend->Cancel(work);
 }
 
 void DepositBox::Core::OnDone(const std::string& key, uint64_t serial, absl::StatusOr<Signature> result) {
@@ -154,7 +170,7 @@ void DepositBox::Core::OnDone(const std::string& key, uint64_t serial, absl::Sta
   }
   deposit.signature = *std::move(result);
   deposit.expires = std::chrono::steady_clock::now() + limits_.keep;
-  SetAlarm(deposit.expires, key);
+  SetAlarm(deposit.expires, key, deposit);
 }
 
 std::optional<DepositBox::Core::Cancellation> DepositBox::Core::SupersedeLocked(const std::string& pair,
@@ -183,20 +199,24 @@ std::optional<DepositBox::Core::Cancellation> DepositBox::Core::RemoveLocked(
   return cancellation;
 }
 
-std::optional<DepositBox::Core::Cancellation> DepositBox::Core::TickLocked(const std::string& key, Time now) {
-  const auto entry = deposits_.find(key);
-  if (entry == deposits_.end()) return std::nullopt;
+std::optional<DepositBox::Core::Cancellation> DepositBox::Core::TickLocked(const Alarm& alarm, Time now) {
+  const auto entry = deposits_.find(alarm.key);
+  if (entry == deposits_.end() || entry->second.serial != alarm.serial) return std::nullopt;
   Deposit& deposit = entry->second;
   if (deposit.expires <= now) return RemoveLocked(entry);
+  Time next = deposit.expires;
   std::vector<Waiter> rest;
   for (Waiter& waiter : deposit.waiters) {
     if (waiter.until <= now) {
       Answer(std::move(waiter.done), std::nullopt);
     } else {
+      next = std::min(next, waiter.until);
       rest.push_back(std::move(waiter));
     }
   }
   deposit.waiters = std::move(rest);
+  if (deposit.alarm <= now) deposit.alarm = Time::max();
+  SetAlarm(next, alarm.key, deposit);
   return std::nullopt;
 }
 
@@ -213,9 +233,9 @@ void DepositBox::Core::RunTimer() {
       wake_.wait_until(lock, when);
       continue;
     }
-    const std::string key = alarms_.top().key;
+    const Alarm alarm = alarms_.top();
     alarms_.pop();
-    const std::optional<Cancellation> cancellation = TickLocked(key, now);
+    const std::optional<Cancellation> cancellation = TickLocked(alarm, now);
     if (!cancellation.has_value()) continue;
     // Cancel calls the completion on this thread.
     lock.unlock();
@@ -248,5 +268,7 @@ void DepositBox::Collect(Order order, Time until, Done done) {
 }
 
 size_t DepositBox::size() const { return core_->size(); }
+
+size_t DepositBox::alarms() const { return core_->alarms(); }
 
 }  // namespace ddskey

@@ -55,6 +55,9 @@ class DepositBox {
   // size is the number of deposits held.
   size_t size() const;
 
+  // alarms is the number of points in time that the box waits for; one or a few a deposit.
+  size_t alarms() const;
+
  private:
   class Core;
   std::shared_ptr<Core> core_;

@@ -140,6 +140,32 @@ TEST_F(DepositBoxTest, S4AskingAgainKeepsThePlaceInTheQueue) {
   EXPECT_EQ(Answers(asked + 1).back(), "s");
 }
 
+TEST_F(DepositBoxTest, S17AskingAgainAndAgainTakesNoMemory) {
+  DepositBox& box = Box();
+  box.Collect(Order("ticket"), In(milliseconds(0)), Note());
+  for (size_t asked = 1; asked < 300; ++asked) {
+    Answers(asked);
+    box.Collect(Order("ticket"), In(milliseconds(0)), Note());
+  }
+  Answers(300);
+  EXPECT_LE(box.alarms(), 4U);
+}
+
+TEST_F(DepositBoxTest, S6WorkThatIsSupersededWhileItIsSubmittedIsCancelled) {
+  DepositBox& box = Box();
+  auto first = Order("first");
+  first.submit = [&, submit = first.submit](KeyBackend::SignDone done) {
+    box.Collect(Order("second"), In(std::chrono::seconds(20)), Note());
+    return submit(std::move(done));
+  };
+  box.Collect(std::move(first), In(std::chrono::seconds(20)), Note());
+  EXPECT_THAT(Answers(1), ::testing::ElementsAre("pending"));
+  EXPECT_EQ(device_.last(), 2U);
+  EXPECT_EQ(device_.cancelled, 1);
+  device_.Finish(1, Signature{"second"});
+  EXPECT_EQ(Answers(2).back(), "second");
+}
+
 TEST_F(DepositBoxTest, ASignatureIsForgottenAfterItsTime) {
   DepositBox& box = Box({.keep = milliseconds(20)});
   box.Collect(Order("ticket"), In(std::chrono::seconds(20)), Note());

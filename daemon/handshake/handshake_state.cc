@@ -27,7 +27,11 @@ std::string EncodeState(const HandshakeState& state) {
   writer.Put(GuidOctets(state.remote_guid));
   writer.PutNumber(state.domain_id);
   for (const auto field : kTexts) writer.Put(state.*field);
-  for (const auto field : kOwn) writer.Put((state.own.*field).value_or(""));
+  for (const auto field : kOwn) {
+    // An empty property is not an absent one: it counts in hash_c2.
+    writer.PutNumber((state.own.*field).has_value() ? 1 : 0);
+    writer.Put((state.own.*field).value_or(""));
+  }
   return writer.Take();
 }
 
@@ -39,8 +43,9 @@ std::optional<HandshakeState> DecodeState(std::string_view body) {
   state.domain_id = static_cast<uint32_t>(reader.GetNumber());
   for (const auto field : kTexts) state.*field = reader.Get();
   for (const auto field : kOwn) {
+    const bool is_there = reader.GetNumber() == 1;
     const std::string_view value = reader.Get();
-    if (!value.empty()) state.own.*field = value;
+    if (is_there) state.own.*field = value;
   }
   if (!reader.Done() || !local.has_value() || !remote.has_value()) return std::nullopt;
   state.local_guid = *local;

@@ -1,0 +1,246 @@
+#include "daemon/custodian/authentication_custodian.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "daemon/handshake/root_storage.h"
+#include "daemon/handshake/ticket_roots.h"
+#include "test/fakes/fake_key_backend.h"
+#include "test/support/pki.h"
+#include "test/support/process.h"
+#include "test/support/status_matchers.h"
+#include "test/support/temp_dir.h"
+
+namespace ddskey {
+namespace {
+
+using ::ddskey::test::StatusIs;
+using ::ddskey::test::WaitFor;
+using std::chrono::milliseconds;
+using ::testing::Contains;
+
+constexpr uint32_t kDomain = 7;
+constexpr char kPolicy[] = R"(rule { name: "users" effect: ALLOW caller { uid: 1000 } key: "*" operation: HANDSHAKE })";
+
+// NotedBackend is a fake device that notes how its signatures were asked for.
+class NotedBackend final : public test::FakeKeyBackend {
+ public:
+  WorkId SubmitSign(SealedKey key, SignatureScheme scheme, std::string digest, WorkOptions options,
+                    SignDone done) override {
+    {
+      const std::lock_guard lock(mutex_);
+      asked_.push_back(options);
+    }
+    return FakeKeyBackend::SubmitSign(std::move(key), scheme, std::move(digest), std::move(options), std::move(done));
+  }
+  std::vector<WorkOptions> asked() const {
+    const std::lock_guard lock(mutex_);
+    return asked_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<WorkOptions> asked_;
+};
+
+// NotedAudit keeps "operation outcome" of each record.
+class NotedAudit final : public AuditLog {
+ public:
+  void Record(const AuditRecord& record) override {
+    const std::lock_guard lock(mutex_);
+    lines_.push_back(record.operation + (record.outcome.ok() ? " allowed" : " refused"));
+  }
+  void Flush() override {}
+  std::vector<std::string> Take() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(lines_, {});
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::string> lines_;
+};
+
+Subject Caller(pid_t pid) { return {.uid = 1000, .gid = 1000, .groups = {}, .pid = pid, .start_time = 1}; }
+
+// Two processes of one user, alice's and bob's, with a key each on a device that the test holds.
+class AuthenticationCustodianTest : public ::testing::Test {
+ protected:
+  struct Party {
+    Subject caller;
+    LocalIdentity identity;
+  };
+
+  AuthenticationCustodianTest() {
+    keys_ = *KeyStore::Open(dir_.File("keystore.db"));
+    auto backend = std::make_unique<NotedBackend>();
+    device_ = backend.get();
+    std::vector<BackendSet::Entry> entries;
+    entries.push_back({"fake", *keys_->RegisterBackend("fake", "fake"), std::move(backend)});
+    backends_ = std::make_unique<BackendSet>(std::move(entries));
+    authorizer_ = std::make_unique<Authorizer>(*Policy::Parse(kPolicy, "policy", {}), audit_);
+    roots_ = *TicketRoots::Open(std::make_unique<FileRootStorage>(dir_.File("roots")), "boot", &TimeSinceBoot);
+    sealer_ = std::make_unique<TicketSealer>(*roots_, "instance");
+    pool_ = std::make_unique<WorkerPool>(2);
+    custodian_ = std::make_unique<AuthenticationCustodian>(AuthenticationCustodian::Parts{
+        *pool_, *authorizer_, *keys_, *backends_, *validator_, *sealer_, &absl::Now, {}});
+    alice_ = MakeParty("alice", Caller(10));
+    bob_ = MakeParty("bob", Caller(20));
+  }
+  ~AuthenticationCustodianTest() override {
+    device_->Release();
+    custodian_.reset();
+    pool_.reset();
+  }
+
+  // Wait runs a method of the custodian to its end.
+  template <typename T, typename Method, typename... Arguments>
+  absl::StatusOr<T> Wait(Method method, Arguments... arguments) {
+    std::promise<absl::StatusOr<T>> promise;
+    (custodian_.get()->*method)(std::move(arguments)...,
+                                [&promise](absl::StatusOr<T> result) { promise.set_value(std::move(result)); });
+    return promise.get_future().get();
+  }
+
+  Party MakeParty(const std::string& name, const Subject& caller) {
+    std::promise<absl::StatusOr<SealedKey>> made;
+    WorkOptions options;
+    options.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    device_->SubmitCreate(KeyAlgorithm::kEcP256, KeyPurpose::kHandshake, options,
+                          [&made](absl::StatusOr<SealedKey> key) { made.set_value(std::move(key)); });
+    const SealedKey key = *made.get_future().get();
+    KeyGeneration generation;
+    generation.backend_uuid = backends_->entries().front().uuid;
+    generation.blob = key.blob;
+    generation.public_key = key.public_key;
+    const KeyName key_name = *KeyName::Parse(name);
+    EXPECT_OK(keys_->CreateIdentity(key_name, generation));
+    test::CertificateOptions certificate_options;
+    certificate_options.subject = {{"CN", name}};
+    const std::string certificate = ca_.Issue(key.public_key, certificate_options);
+    EXPECT_OK(
+        keys_->InstallCertificate(key_name, (*keys_->Find(key_name))->current().uuid, certificate, ca_.certificate()));
+    LocalIdentityRequest request;
+    request.key_name = name;
+    request.candidate_guid[0] = static_cast<uint8_t>(name[0]);
+    request.domain_id = kDomain;
+    request.certificate = certificate;
+    return {caller, *Wait<LocalIdentity>(&AuthenticationCustodian::ValidateLocalIdentity, caller, request)};
+  }
+
+  static LocalOffer Offer(const Party& from, const Party& to) {
+    const std::string guid = GuidOctets(from.identity.adjusted_guid);
+    return {.remote_guid = to.identity.adjusted_guid,
+            .challenge = std::string(32, guid[6]),
+            .participant_data = std::string("\0\x50\0\x10", 4) + guid + std::string("\0\1\0\0", 4),
+            .permissions = "",
+            .remote_future_challenge = ""};
+  }
+  StepResult Request() {
+    return *Wait<StepResult>(&AuthenticationCustodian::BeginHandshakeRequest, alice_.caller, alice_.identity.ticket,
+                             Offer(alice_, bob_));
+  }
+  absl::StatusOr<StepResult> Reply(const HandshakeToken& request, milliseconds wait) {
+    return Wait<StepResult>(&AuthenticationCustodian::BeginHandshakeReply, bob_.caller, bob_.identity.ticket,
+                            Offer(bob_, alice_), request, wait);
+  }
+  absl::StatusOr<StepResult> Process(const Party& party, const std::string& ticket, const HandshakeToken& message) {
+    return Wait<StepResult>(&AuthenticationCustodian::ProcessHandshake, party.caller, party.identity.ticket, ticket,
+                            message, milliseconds(20'000));
+  }
+  absl::StatusOr<StepResult> Sign(const Party& party, const std::string& ticket, milliseconds wait) {
+    return Wait<StepResult>(&AuthenticationCustodian::SignHandshake, party.caller, party.identity.ticket, ticket, wait);
+  }
+
+  test::TempDir dir_;
+  test::TestCa ca_ = test::TestCa::Root("identity CA");
+  NotedAudit audit_;
+  std::unique_ptr<KeyStore> keys_;
+  NotedBackend* device_ = nullptr;
+  std::unique_ptr<BackendSet> backends_;
+  std::unique_ptr<Authorizer> authorizer_;
+  std::unique_ptr<CertificateValidator> validator_ = CertificateValidator::Create();
+  std::unique_ptr<TicketRoots> roots_;
+  std::unique_ptr<TicketSealer> sealer_;
+  std::unique_ptr<WorkerPool> pool_;
+  std::unique_ptr<AuthenticationCustodian> custodian_;
+  Party alice_;
+  Party bob_;
+};
+
+TEST_F(AuthenticationCustodianTest, S6AFinalWaitsInTheLaneOfItsOwnProcess) {
+  const StepResult request = Request();
+  ASSERT_OK_AND_ASSIGN(const StepResult reply, Reply(*request.message, milliseconds(20'000)));
+  ASSERT_OK_AND_ASSIGN(const StepResult final_step, Process(alice_, request.handshake_ticket, *reply.message));
+  EXPECT_OK(Process(bob_, reply.handshake_ticket, *final_step.message).status());
+  const std::vector<WorkOptions> asked = device_->asked();
+  ASSERT_EQ(asked.size(), 2U);
+  EXPECT_EQ(asked[0].work_class, WorkClass::kReply);
+  EXPECT_EQ(asked[0].fairness.size(), 32U) << "the peer's certificate";
+  EXPECT_EQ(asked[1].work_class, WorkClass::kCompletion);
+  EXPECT_EQ(asked[1].fairness, CallerBinding(alice_.caller));
+}
+
+TEST_F(AuthenticationCustodianTest, S6OneReplyBuysOneSignatureHoweverOftenItIsProcessed) {
+  const StepResult request = Request();
+  ASSERT_OK_AND_ASSIGN(const StepResult reply, Reply(*request.message, milliseconds(20'000)));
+  for (int i = 0; i < 5; ++i) EXPECT_OK(Process(alice_, request.handshake_ticket, *reply.message).status());
+  EXPECT_EQ(device_->signatures(), 2U) << "the Reply and one Final";
+}
+
+TEST_F(AuthenticationCustodianTest, S5AskingForASignatureDoesNotMakeItsTicketLiveLonger) {
+  const StepResult request = Request();
+  device_->Hold();
+  ASSERT_OK_AND_ASSIGN(const StepResult pending, Reply(*request.message, milliseconds(1)));
+  ASSERT_FALSE(pending.sign_ticket.empty());
+  ASSERT_OK_AND_ASSIGN(const StepResult again, Sign(bob_, pending.sign_ticket, milliseconds(1)));
+  EXPECT_EQ(again.sign_ticket, pending.sign_ticket);
+  device_->Release();
+  ASSERT_OK_AND_ASSIGN(const StepResult signed_step, Sign(bob_, pending.sign_ticket, milliseconds(20'000)));
+  EXPECT_TRUE(signed_step.message.has_value());
+}
+
+TEST_F(AuthenticationCustodianTest, S5PolicyIsEvaluatedAnewWhenASignatureIsCollected) {
+  const StepResult request = Request();
+  device_->Hold();
+  ASSERT_OK_AND_ASSIGN(const StepResult pending, Reply(*request.message, milliseconds(1)));
+  device_->Release();
+  ASSERT_TRUE(WaitFor([&] { return device_->signatures() == 1; }));
+  authorizer_->Replace(Policy::SuperuserOnly());
+  EXPECT_THAT(Sign(bob_, pending.sign_ticket, milliseconds(20'000)), StatusIs(absl::StatusCode::kPermissionDenied));
+}
+
+TEST_F(AuthenticationCustodianTest, S16WhatTheDeviceSignsIsRecordedEvenIfNobodyCollectsIt) {
+  const StepResult request = Request();
+  device_->Hold();
+  audit_.Take();
+  ASSERT_OK_AND_ASSIGN(const StepResult pending, Reply(*request.message, milliseconds(1)));
+  EXPECT_THAT(audit_.Take(), Contains("BeginHandshakeReply allowed"));
+  ASSERT_OK(Sign(bob_, pending.sign_ticket, milliseconds(1)).status());
+  EXPECT_TRUE(audit_.Take().empty()) << "asking is no decision";
+  device_->Release();
+  ASSERT_OK(Sign(bob_, pending.sign_ticket, milliseconds(20'000)).status());
+  EXPECT_THAT(audit_.Take(), Contains("SignHandshake allowed"));
+}
+
+// Without access control there is no permissions document, and c.perm is empty.
+TEST_F(AuthenticationCustodianTest, AReplyWithoutPermissionsIsTheSameWhenItIsCollectedLater) {
+  const StepResult request = Request();
+  device_->Hold();
+  ASSERT_OK_AND_ASSIGN(const StepResult pending, Reply(*request.message, milliseconds(1)));
+  device_->Release();
+  ASSERT_OK_AND_ASSIGN(const StepResult reply, Sign(bob_, pending.sign_ticket, milliseconds(20'000)));
+  ASSERT_OK_AND_ASSIGN(const StepResult final_step, Process(alice_, request.handshake_ticket, *reply.message));
+  EXPECT_OK(Process(bob_, reply.handshake_ticket, *final_step.message).status());
+}
+
+}  // namespace
+}  // namespace ddskey
