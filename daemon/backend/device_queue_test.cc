@@ -27,7 +27,7 @@ WorkOptions In(std::chrono::nanoseconds time) {
   return {std::chrono::steady_clock::now() + time, WorkClass::kCompletion, ""};
 }
 
-// Answer keeps the results that a completion was called with.
+// Answer keeps the results that a completion was called with. It must outlive the queue, which completes what waits.
 class Answer {
  public:
   KeyBackend::SignDone Done() {
@@ -53,8 +53,8 @@ class Answer {
 };
 
 TEST(DeviceQueueTest, HandsWorkToTheOwnerAndItsResultToTheCaller) {
-  DeviceQueue queue;
   Answer answer;
+  DeviceQueue queue;
   queue.Submit(SignRequest{{}, SignatureScheme::kRsaPssSha256, "digest"}, In(seconds(20)), answer.Done());
   auto turn = queue.Take();
   ASSERT_TRUE(turn.has_value());
@@ -66,9 +66,9 @@ TEST(DeviceQueueTest, HandsWorkToTheOwnerAndItsResultToTheCaller) {
 }
 
 TEST(DeviceQueueTest, ExpiresWaitingWorkWhileTheDeviceIsStuck) {
-  DeviceQueue queue({}, [] { return "the device sleeps"; });
   Answer first;
   Answer second;
+  DeviceQueue queue({}, [] { return "the device sleeps"; });
   queue.Submit(SignRequest{}, In(seconds(100)), first.Done());
   auto stuck = queue.Take();
   queue.Submit(SignRequest{}, In(milliseconds(20)), second.Done());
@@ -79,8 +79,8 @@ TEST(DeviceQueueTest, ExpiresWaitingWorkWhileTheDeviceIsStuck) {
 }
 
 TEST(DeviceQueueTest, ExpiresWorkInTheHandsOfAStuckOwnerAndDropsItsLateResult) {
-  DeviceQueue queue;
   Answer answer;
+  DeviceQueue queue;
   queue.Submit(SignRequest{}, In(milliseconds(20)), answer.Done());
   auto turn = queue.Take();
   ASSERT_TRUE(turn.has_value());
@@ -91,9 +91,9 @@ TEST(DeviceQueueTest, ExpiresWorkInTheHandsOfAStuckOwnerAndDropsItsLateResult) {
 }
 
 TEST(DeviceQueueTest, AnEarlierDeadlineThatComesLaterIsStillMet) {
-  DeviceQueue queue;
   Answer late;
   Answer early;
+  DeviceQueue queue;
   queue.Submit(SignRequest{}, In(seconds(100)), late.Done());
   queue.Submit(SignRequest{}, In(milliseconds(10)), early.Done());
   EXPECT_THAT(early.Wait(), StatusIs(absl::StatusCode::kDeadlineExceeded));
@@ -101,13 +101,13 @@ TEST(DeviceQueueTest, AnEarlierDeadlineThatComesLaterIsStillMet) {
 }
 
 TEST(DeviceQueueTest, RefusesAtOnceWhatCannotBeDone) {
-  FairQueue::Options options;
-  options.capacity = 2;
-  DeviceQueue queue(options);
   Answer fitting;
   Answer past;
   Answer unfair;
   Answer full;
+  FairQueue::Options options;
+  options.capacity = 2;
+  DeviceQueue queue(options);
   queue.Submit(SignRequest{}, In(seconds(-1)), past.Done());
   EXPECT_THAT(past.Wait(), StatusIs(absl::StatusCode::kDeadlineExceeded));
   WorkOptions too_long = In(seconds(20));
@@ -123,9 +123,9 @@ TEST(DeviceQueueTest, RefusesAtOnceWhatCannotBeDone) {
 }
 
 TEST(DeviceQueueTest, CancelCompletesWaitingWorkOnceAndLeavesRunningWorkAlone) {
-  DeviceQueue queue;
   Answer running;
   Answer waiting;
+  DeviceQueue queue;
   const auto first = queue.Submit(SignRequest{}, In(seconds(20)), running.Done());
   auto turn = queue.Take();
   const auto second = queue.Submit(SignRequest{}, In(seconds(20)), waiting.Done());
@@ -141,10 +141,10 @@ TEST(DeviceQueueTest, CancelCompletesWaitingWorkOnceAndLeavesRunningWorkAlone) {
 }
 
 TEST(DeviceQueueTest, CloseCancelsWhatWaitsAndEndsTake) {
-  DeviceQueue queue;
   Answer running;
   Answer waiting;
   Answer late;
+  DeviceQueue queue;
   queue.Submit(SignRequest{}, In(seconds(20)), running.Done());
   auto turn = queue.Take();
   std::atomic<bool> ended = false;
@@ -163,8 +163,8 @@ TEST(DeviceQueueTest, CloseCancelsWhatWaitsAndEndsTake) {
 }
 
 TEST(DeviceQueueTest, AnOwnerThatDropsItsWorkIsReported) {
-  DeviceQueue queue;
   Answer answer;
+  DeviceQueue queue;
   queue.Submit(SignRequest{}, In(seconds(20)), answer.Done());
   { const auto turn = queue.Take(); }
   EXPECT_THAT(answer.Wait(), StatusIs(absl::StatusCode::kInternal));
@@ -178,9 +178,9 @@ TEST(DeviceQueueTest, TakeEndsAtItsTimeAndWhenNudged) {
 }
 
 TEST(DeviceQueueTest, PausedWorkWaitsAndCanBeCancelled) {
-  DeviceQueue queue;
   Answer first;
   Answer second;
+  DeviceQueue queue;
   queue.SetPaused(true);
   const auto id = queue.Submit(SignRequest{}, In(seconds(20)), first.Done());
   queue.Submit(SignRequest{}, In(seconds(20)), second.Done());
@@ -195,11 +195,11 @@ TEST(DeviceQueueTest, PausedWorkWaitsAndCanBeCancelled) {
 }
 
 TEST(DeviceQueueTest, S6ReplyWithoutATokenWaitsForIt) {
+  Answer answers;
   FairQueue::Options options;
   options.reply_burst = 1;
   options.replies_per_second = 50;
   DeviceQueue queue(options);
-  Answer answers;
   const auto began = std::chrono::steady_clock::now();
   for (int i = 0; i < 3; ++i) {
     queue.Submit(SignRequest{}, {began + seconds(20), WorkClass::kReply, "peer"}, answers.Done());

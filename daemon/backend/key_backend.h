@@ -48,7 +48,8 @@ enum class WorkClass {
 struct WorkOptions {
   std::chrono::steady_clock::time_point deadline;
   WorkClass work_class = WorkClass::kCompletion;
-  // Whose turn this is: for replies the digest of the peer's certificate. At most 64 octets.
+  // Whose turn this is: for replies the digest of the peer's certificate. At most 64 octets. A reply with an empty one
+  // is not rate-limited: whoever submits it vouches that no stranger can cause it.
   std::string fairness;
 };
 
@@ -67,10 +68,12 @@ struct BackendHealth {
 // KeyBackend is the boundary between ddskeyd and the device that holds keys. Private keys never cross it in the clear.
 //
 // Work is submitted, never waited for here: each device has an owner thread and a bounded fair queue in front of it. A
-// completion is called exactly once, on a thread of the backend, and must not block: with its result; with
-// DEADLINE_EXCEEDED when the deadline passed first; with CANCELLED after Cancel or when the backend is destroyed; with
-// UNAVAILABLE when the device is away (the work may be submitted again unchanged). A full queue calls it with
-// RESOURCE_EXHAUSTED before Submit returns. Implementations are thread-safe, and pass
+// completion is called exactly once and must not block: with its result; with DEADLINE_EXCEEDED when the deadline
+// passed first, even if the device is stuck; with CANCELLED after Cancel or when the backend is destroyed; with
+// UNAVAILABLE when the device is away (the work may be submitted again unchanged). It is called on a thread of the
+// backend, but for what needs no device to be refused (RESOURCE_EXHAUSTED for a full queue, a deadline in the past,
+// INVALID_ARGUMENT, UNIMPLEMENTED), which is completed before Submit returns, on the caller's thread: submit without a
+// lock that the completion takes. Implementations are thread-safe, and pass
 // test/conformance/key_backend_conformance.h.
 class KeyBackend {
  public:
