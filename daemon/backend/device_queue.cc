@@ -77,6 +77,7 @@ DeviceQueue::WorkId DeviceQueue::Submit(SignRequest request, WorkOptions options
 DeviceQueue::WorkId DeviceQueue::SubmitAny(KeyRequest request, WorkOptions options, KeyDone done) {
   const Time now = Now();
   absl::Status refusal;
+  std::optional<KeyDone> refused;
   WorkId id = 0;
   bool earlier = false;
   {
@@ -95,10 +96,12 @@ DeviceQueue::WorkId DeviceQueue::SubmitAny(KeyRequest request, WorkOptions optio
       earlier = options.deadline < next_expiry_;
       if (earlier) next_expiry_ = options.deadline;
       waiting_.Push({id, std::move(options), std::move(request), std::move(done)}, now);
+    } else {
+      refused = std::move(done);
     }
   }
-  if (!refusal.ok()) {
-    Refuse(done, refusal);
+  if (refused.has_value()) {
+    Refuse(*refused, refusal);
     return id;
   }
   work_.notify_one();
