@@ -42,6 +42,7 @@ class JournalAuditSink : public AuditSink {
       entries.push_back(std::move(entry));
     }
     std::vector<iovec> parts;
+    parts.reserve(entries.size());
     for (std::string& entry : entries) parts.push_back({.iov_base = entry.data(), .iov_len = entry.size()});
     sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
   }

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/rpc/grpc_log.h"
 #include "proto/contract/status_macros.h"
 
 namespace ddskey {
@@ -30,6 +31,7 @@ std::unique_ptr<grpc::Server> BuildServer(const RpcServer::Options& options,
   // Never undone: gRPC's end waits up to 10 s for a poll of its own that nobody needs, when a client was slow shortly
   // before. The daemon must stop sooner than that.
   grpc_init();
+  RouteGrpcLog();
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   for (grpc::Service* service : services) builder.RegisterService(service);

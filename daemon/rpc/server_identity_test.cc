@@ -48,6 +48,7 @@ TEST_F(RpcServerIdentityTest, S10NeverMistakesOneProcessForAnother) {
   constexpr int kConnections = 75;
   std::atomic<int> right{0};
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < kConnections; ++i) {

@@ -59,6 +59,7 @@ TEST_F(RpcServerTest, ServesManyCallsOfManyThreadsOnFewConnections) {
   const auto second = Connect();
   std::atomic<int> good{0};
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       for (int i = t; i < kCalls; i += kThreads) good += Echoes(t % 2 == 0 ? *first : *second) ? 1 : 0;
