@@ -277,6 +277,7 @@ TEST_P(KeyBackendConformance, ServesEightThreadsAtOnceAndMixesUpNothing) {
   ASSERT_OK_AND_ASSIGN(keys[2], Create(KeyAlgorithm::kEcP256));
   std::atomic<int> good = 0;
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int thread = 0; thread < kThreads; ++thread) {
     threads.emplace_back([&, thread] {
       for (int i = 0; i < kEach; ++i) {
