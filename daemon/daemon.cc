@@ -189,17 +189,20 @@ absl::Status Daemon::Serve(PassedDescriptors& descriptors) {
 }
 
 absl::Status Daemon::ReloadPolicy() {
-  auto policy = LoadPolicy(config_);
-  if (policy.ok()) {
-    for (const std::string& warning : (*policy)->warnings()) spdlog::warn("policy: {}", warning);
-    spdlog::info("policy: {} rules are in force", (*policy)->rule_count());
-    authorizer_->Replace(*std::move(policy));
-  } else {
-    spdlog::error("policy: not taken, the one before stays in force: {}", std::string(policy.status().message()));
+  const auto policy = LoadPolicy(config_);
+  {
+    const std::lock_guard lock(mutex_);
+    policy_error_ = std::string(policy.status().message());
   }
-  const std::lock_guard lock(mutex_);
-  policy_error_ = std::string(policy.status().message());
-  return policy.status();
+  if (!policy.ok()) {
+    spdlog::error("policy: not taken, the one before stays in force: {}", std::string(policy.status().message()));
+    return policy.status();
+  }
+  authorizer_->Replace(*policy);
+  // Said when it is true.
+  for (const std::string& warning : (*policy)->warnings()) spdlog::warn("policy: {}", warning);
+  spdlog::info("policy: {} rules are in force", (*policy)->rule_count());
+  return absl::OkStatus();
 }
 
 bool Daemon::IsResponsive() const { return pool_->IsResponsive(kLongestSilence); }

@@ -36,9 +36,11 @@ std::unique_ptr<Process> Process::Start(const std::vector<std::string>& command,
   }
   for (const auto& [name, value] : options.environment) environment.push_back(name + "=" + value);
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   std::vector<char*> variables;
+  variables.reserve(environment.size() + 1);
   for (std::string& variable : environment) variables.push_back(variable.data());
   variables.push_back(nullptr);
   const std::string output = options.output.empty() ? "/dev/null" : options.output;

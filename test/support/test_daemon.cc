@@ -88,7 +88,7 @@ std::string TestDaemon::Enroll(const std::string& name, const TestCa& ca, const 
   create.set_algorithm(algorithm);
   const auto created = admin_->CreateKey(create);
   if (!created.ok()) Give(absl::StrCat("no key: ", created.status().ToString(), "\n", Log()));
-  const std::string pem = ca.Issue(PublicKeyOf(created->key()), certificate);
+  std::string pem = ca.Issue(PublicKeyOf(created->key()), certificate);
   v1::InstallCertificateRequest install;
   install.set_key_name(name);
   install.set_certificate_chain(pem);
