@@ -17,7 +17,7 @@ _CLONE_NEWNS = 0x00020000
 _CLONE_NEWIPC = 0x08000000
 _CLONE_NEWPID = 0x20000000
 _CLONE_NEWNET = 0x40000000
-_MS_REC_PRIVATE = 0x4000 | 0x40000
+_MS_PRIVATE = 0x40000
 _PR_SET_PDEATHSIG = 1
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -45,7 +45,8 @@ def _inside(work, folder):
     for number in _SIGNALS:
         signal.signal(number, _interrupt)
     try:
-        _check(_libc.mount(b"none", b"/", None, _MS_REC_PRIVATE, None), "make mounts private")
+        # What is mounted over /proc here must not appear outside.
+        _check(_libc.mount(b"none", b"/proc", None, _MS_PRIVATE, None), "make /proc private")
         _check(_libc.mount(b"proc", b"/proc", b"proc", 0, None), "mount /proc")
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         return work(folder)
