@@ -9,8 +9,6 @@
 namespace ddskey {
 namespace {
 
-constexpr size_t kLongestFairness = 64;
-
 DeviceQueue::Time Now() { return std::chrono::steady_clock::now(); }
 
 absl::Status Closed() { return absl::CancelledError("the key backend is shutting down"); }
@@ -85,12 +83,9 @@ DeviceQueue::WorkId DeviceQueue::SubmitAny(KeyRequest request, WorkOptions optio
     id = ++last_id_;
     if (closed_) {
       refusal = Closed();
-    } else if (options.fairness.size() > kLongestFairness) {
-      refusal = absl::InvalidArgumentError(absl::StrCat("a fairness id has at most ", kLongestFairness, " octets"));
-    } else if (options.deadline <= now) {
-      refusal = absl::DeadlineExceededError("the deadline had passed before the work reached the key device");
     } else {
-      refusal = waiting_.Check(options);
+      refusal = CheckOptions(options, now);
+      if (refusal.ok()) refusal = waiting_.Check(options);
     }
     if (refusal.ok()) {
       earlier = options.deadline < next_expiry_;

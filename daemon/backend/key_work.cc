@@ -8,6 +8,7 @@ namespace ddskey {
 namespace {
 
 constexpr size_t kDigestSize = 32;
+constexpr size_t kLongestFairness = 64;
 
 bool Fits(SignatureScheme scheme, KeyAlgorithm algorithm) {
   switch (scheme) {
@@ -33,6 +34,16 @@ absl::Status CheckCreate(const CreateRequest& request) {
   if (request.purpose != KeyPurpose::kHandshake && request.purpose != KeyPurpose::kDigest) {
     return absl::UnimplementedError(
         absl::StrCat("no backend makes keys of the purpose ", std::string(PurposeName(request.purpose))));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckOptions(const WorkOptions& options, std::chrono::steady_clock::time_point now) {
+  if (options.fairness.size() > kLongestFairness) {
+    return absl::InvalidArgumentError(absl::StrCat("a fairness id has at most ", kLongestFairness, " octets"));
+  }
+  if (options.deadline <= now) {
+    return absl::DeadlineExceededError("the deadline had passed before the work reached the key device");
   }
   return absl::OkStatus();
 }

@@ -1,6 +1,7 @@
 #ifndef DAEMON_BACKEND_KEY_WORK_H_
 #define DAEMON_BACKEND_KEY_WORK_H_
 
+#include <chrono>
 #include <string>
 #include <variant>
 
@@ -35,6 +36,10 @@ void Refuse(const KeyDone& done, const absl::Status& status);
 // CheckCreate is the part of SubmitCreate's contract that needs no device: UNIMPLEMENTED for keys that no backend of
 // this version makes.
 absl::Status CheckCreate(const CreateRequest& request);
+
+// CheckOptions is what no work may do without: INVALID_ARGUMENT for a fairness id of over 64 octets, DEADLINE_EXCEEDED
+// if the deadline is not after `now`.
+absl::Status CheckOptions(const WorkOptions& options, std::chrono::steady_clock::time_point now);
 
 // CheckSign is the part of SubmitSign's contract that needs no device: INVALID_ARGUMENT unless the digest has 32 octets
 // and the scheme fits the key.

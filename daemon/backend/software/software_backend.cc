@@ -2,6 +2,7 @@
 
 #include <openssl/crypto.h>
 
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -36,6 +37,7 @@ SoftwareBackend::SoftwareBackend(std::unique_ptr<CryptoLibrary> library, std::un
     : library_(std::move(library)),
       sealer_(std::move(sealer)),
       protection_(std::move(protection)),
+      rations_replies_(options.queue.replies_per_second > 0),
       cache_(options.cached_keys),
       sign_queue_(options.queue),
       create_queue_(options.queue) {
@@ -49,7 +51,7 @@ SoftwareBackend::~SoftwareBackend() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-// Both queues count their works from 1; callers see the numbers of signatures doubled, and those of creations plus one.
+// Callers see the numbers of works tripled, plus one for creations and two for what was done at once.
 KeyBackend::WorkId SoftwareBackend::SubmitCreate(KeyAlgorithm algorithm, KeyPurpose purpose, WorkOptions options,
                                                  CreateDone done) {
   const CreateRequest request{algorithm, purpose};
@@ -57,7 +59,7 @@ KeyBackend::WorkId SoftwareBackend::SubmitCreate(KeyAlgorithm algorithm, KeyPurp
     done(check);
     return 0;
   }
-  return create_queue_.Submit(request, std::move(options), std::move(done)) * 2 + 1;
+  return create_queue_.Submit(request, std::move(options), std::move(done)) * 3 + 1;
 }
 
 KeyBackend::WorkId SoftwareBackend::SubmitSign(SealedKey key, SignatureScheme scheme, std::string digest,
@@ -67,10 +69,20 @@ KeyBackend::WorkId SoftwareBackend::SubmitSign(SealedKey key, SignatureScheme sc
     done(check);
     return 0;
   }
-  return sign_queue_.Submit(std::move(request), std::move(options), std::move(done)) * 2;
+  const bool is_rationed = rations_replies_ && options.work_class == WorkClass::kReply && !options.fairness.empty();
+  if (request.key.algorithm != KeyAlgorithm::kEcP256 || is_rationed) {
+    return sign_queue_.Submit(std::move(request), std::move(options), std::move(done)) * 3;
+  }
+  const WorkId id = ++done_at_once_ * 3 + 2;
+  const absl::Status check = CheckOptions(options, std::chrono::steady_clock::now());
+  done(check.ok() ? Sign(request) : check);
+  return id;
 }
 
-void SoftwareBackend::Cancel(WorkId work) { (work % 2 == 0 ? sign_queue_ : create_queue_).Cancel(work / 2); }
+void SoftwareBackend::Cancel(WorkId work) {
+  if (work % 3 == 0) sign_queue_.Cancel(work / 3);
+  if (work % 3 == 1) create_queue_.Cancel(work / 3);
+}
 
 std::vector<KeyAlgorithm> SoftwareBackend::algorithms() const {
   return {KeyAlgorithm::kEcP256, KeyAlgorithm::kRsa2048};

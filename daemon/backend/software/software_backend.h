@@ -20,7 +20,8 @@ namespace ddskey {
 
 // SoftwareBackend is a KeyBackend for a machine without a key device. Keys are made and used by OpenSSL in this
 // process, and stored encrypted under a secret of the installation. Two threads sign; a third makes keys, so that an
-// RSA key in the making delays no signature.
+// RSA key in the making delays no signature. A signature on P-256 takes less time than waking a thread for it, so it is
+// made, and completed, on the caller's thread before SubmitSign returns, unless the rate of replies (S-6) is limited.
 //
 // Opened keys stay in memory in the clear while they are among the `cached_keys` used last. See KeySealer for where;
 // a process that wants them in locked memory calls CRYPTO_secure_malloc_init before Create.
@@ -57,8 +58,10 @@ class SoftwareBackend : public KeyBackend {
   const std::unique_ptr<CryptoLibrary> library_;
   const std::unique_ptr<software::KeySealer> sealer_;
   const std::string protection_;
+  const bool rations_replies_;
   software::KeyCache cache_;
   std::atomic<uint64_t> signatures_ = 0;
+  std::atomic<WorkId> done_at_once_ = 0;
   DeviceQueue sign_queue_;
   DeviceQueue create_queue_;
   std::vector<std::thread> threads_;
