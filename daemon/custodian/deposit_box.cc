@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <map>
 #include <mutex>
 #include <queue>
 #include <thread>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -79,7 +79,7 @@ class DepositBox::Core : public std::enable_shared_from_this<DepositBox::Core> {
   }
   void OnDone(const std::string& key, uint64_t serial, absl::StatusOr<Signature> result);
   std::optional<Cancellation> SupersedeLocked(const std::string& pair, const std::string& key);
-  std::optional<Cancellation> RemoveLocked(std::map<std::string, Deposit>::iterator entry);
+  std::optional<Cancellation> RemoveLocked(std::unordered_map<std::string, Deposit>::iterator entry);
   std::optional<Cancellation> TickLocked(const Alarm& alarm, Time now);
   void RunTimer();
 
@@ -89,9 +89,9 @@ class DepositBox::Core : public std::enable_shared_from_this<DepositBox::Core> {
   std::condition_variable wake_;
   bool stopped_ = false;
   uint64_t next_serial_ = 0;
-  std::map<std::string, Deposit> deposits_;   // by owner and digest
-  std::map<std::string, std::string> pairs_;  // pair to the key of its outstanding deposit
-  std::map<std::string, size_t> owners_;
+  std::unordered_map<std::string, Deposit> deposits_;   // by owner and digest
+  std::unordered_map<std::string, std::string> pairs_;  // pair to the key of its outstanding deposit
+  std::unordered_map<std::string, size_t> owners_;
   std::priority_queue<Alarm, std::vector<Alarm>, std::greater<>> alarms_;
   std::thread timer_;
 };
@@ -186,7 +186,7 @@ std::optional<DepositBox::Core::Cancellation> DepositBox::Core::SupersedeLocked(
 }
 
 std::optional<DepositBox::Core::Cancellation> DepositBox::Core::RemoveLocked(
-    std::map<std::string, Deposit>::iterator entry) {
+    std::unordered_map<std::string, Deposit>::iterator entry) {
   Deposit& deposit = entry->second;
   for (Waiter& waiter : deposit.waiters) Answer(std::move(waiter.done), std::nullopt);
   std::optional<Cancellation> cancellation;
