@@ -1,6 +1,7 @@
 #include "daemon/rpc/connected_child.h"
 
 #include <grp.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -25,6 +26,13 @@ namespace {
     }
   }
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (options.in_pid_namespace) {
+    if (unshare(CLONE_NEWPID) != 0) _exit(5);
+    if (fork() != 0) {
+      for (;;) pause();
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+  }
   const int connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (connect(connection, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) _exit(2);
   if (options.user_afterwards.has_value()) {

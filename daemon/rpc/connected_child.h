@@ -21,6 +21,8 @@ class ConnectedChild {
     std::vector<gid_t> groups;
     // User to become after connecting.
     std::optional<uid_t> user_afterwards;
+    // Connect from a pid namespace of its own, in a child of the child; needs root.
+    bool in_pid_namespace = false;
   };
 
   ConnectedChild(const std::string& path, const Options& options);

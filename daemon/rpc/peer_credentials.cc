@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -59,8 +60,8 @@ absl::StatusOr<std::string> ReadProc(pid_t pid, const char* name) {
     if (errno == ENOENT) return PeerHasExited();
     return SystemError("looking at the calling process");
   }
-  // What is needed stands in the first kilobytes of either file.
-  std::array<char, 4096> buffer;
+  // What is needed stands before or just behind the groups, of which there are at most 1,024.
+  std::array<char, 16384> buffer;
   const ssize_t size = read(file.get(), buffer.data(), buffer.size());
   if (size < 0) {
     if (errno == ESRCH) return PeerHasExited();
@@ -118,6 +119,17 @@ std::optional<uint64_t> ParseStartTime(std::string_view stat) {
   return ParseNumber<uint64_t>(*field);
 }
 
+std::optional<size_t> ParseNamespaceDepth(std::string_view status) {
+  constexpr std::string_view kName = "\nNSpid:\t";
+  const size_t start = status.find(kName);
+  if (start == std::string_view::npos) return std::nullopt;
+  const std::string_view rest = status.substr(start + kName.size());
+  const size_t end = rest.find('\n');
+  if (end == std::string_view::npos) return std::nullopt;
+  // Its pid in each namespace, from ours inwards.
+  return std::count(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(end), '\t');
+}
+
 std::optional<uid_t> ParseEffectiveUid(std::string_view status) {
   constexpr std::string_view kName = "\nUid:\t";
   const size_t start = status.find(kName);
@@ -149,6 +161,10 @@ absl::StatusOr<Subject> AttestPeer(int socket, ProcessLookup lookup) {
   }
   if (*uid != credentials.uid) {
     return absl::PermissionDeniedError("the calling process has changed its user since it connected");
+  }
+  // Root of a container is nobody's administrator here. It cannot hide: without the line it is refused, too.
+  if (*uid == 0 && ParseNamespaceDepth(status) != 0) {
+    return absl::PermissionDeniedError("the calling process is root of another pid namespace, as in a container");
   }
   ASSIGN_OR_RETURN(std::vector<gid_t> groups, SupplementaryGroups(socket));
   return Subject{.uid = credentials.uid,

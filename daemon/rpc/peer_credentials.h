@@ -23,12 +23,17 @@ enum class ProcessLookup {
 // is read, and must be alive before and after, so what is read is about that process and no later one with its pid.
 //
 // PERMISSION_DENIED if the peer has exited, has changed its user since it connected, lives in a pid namespace that
-// cannot be seen from here, or is in more than 1,024 groups; INTERNAL if the kernel cannot be asked.
+// cannot be seen from here, is root inside one that can, as in a container, or is in more than 1,024 groups; INTERNAL
+// if the kernel cannot be asked.
 absl::StatusOr<Subject> AttestPeer(int socket, ProcessLookup lookup = ProcessLookup::kBest);
 
 // ParseStartTime returns field 22 of the text of /proc/PID/stat. The second field, the program's name, may hold any
 // character, parentheses and line ends included. Exposed for its test.
 std::optional<uint64_t> ParseStartTime(std::string_view stat);
+
+// ParseNamespaceDepth returns how many pid namespaces below ours the process of the text of /proc/PID/status is in:
+// zero for our own. Exposed for its test.
+std::optional<size_t> ParseNamespaceDepth(std::string_view status);
 
 // ParseEffectiveUid returns the effective user of the text of /proc/PID/status. Exposed for its test.
 std::optional<uid_t> ParseEffectiveUid(std::string_view status);

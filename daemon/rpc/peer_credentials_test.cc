@@ -97,6 +97,21 @@ TEST_P(PeerCredentialsTest, S10RefusesAPeerThatHasBecomeAnotherUser) {
               StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("changed its user")));
 }
 
+TEST_P(PeerCredentialsTest, S10RefusesRootOfAContainer) {
+  const ConnectedChild root(path_, {.user = {}, .groups = {}, .user_afterwards = {}, .in_pid_namespace = true});
+  EXPECT_THAT(AttestPeer(Accept().get(), GetParam()),
+              StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("as in a container")));
+  const ConnectedChild user(path_, {.user = 12345, .groups = {}, .user_afterwards = {}});
+  EXPECT_OK(AttestPeer(Accept().get(), GetParam()));
+}
+
+TEST(ParseNamespaceDepthTest, S10CountsTheNamespacesBelowOurs) {
+  EXPECT_EQ(ParseNamespaceDepth("Name:\tx\nNSpid:\t42\nNSpgid:\t42\n"), 0u);
+  EXPECT_EQ(ParseNamespaceDepth("Name:\tx\nNSpid:\t42\t7\t1\nNSpgid:\t42\n"), 2u);
+  EXPECT_EQ(ParseNamespaceDepth("Name:\tx\nNSpid:\t42"), std::nullopt) << "cut off";
+  EXPECT_EQ(ParseNamespaceDepth("Name:\tNSpid:\t42\n"), std::nullopt);
+}
+
 TEST(ParseStartTimeTest, S10IsNotFooledByTheNameOfAProgram) {
   const std::string rest = " S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 987654 20 21";
   EXPECT_EQ(ParseStartTime("42 (name)" + rest), 987654u);
