@@ -15,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "daemon/audit/audit_sink.h"
 #include "daemon/backend/secret_source.h"
 #include "daemon/backend/software/software_backend.h"
 #include "daemon/backend/tpm2/tpm_backend.h"
@@ -22,6 +23,8 @@
 #include "daemon/config/system_accounts.h"
 #include "daemon/config/trusted_file.h"
 #include "daemon/handshake/root_storage.h"
+#include "daemon/rpc/limits.h"
+#include "daemon/service/logging.h"
 #include "proto/contract/status_macros.h"
 #include "proto/contract/version.h"
 
@@ -61,21 +64,6 @@ absl::StatusOr<std::unique_ptr<KeyBackend>> OpenBackend(const v1::Backend& backe
   return SoftwareBackend::Create(std::move(secret), options);
 }
 
-Limits LimitsOf(const v1::Limits& configured) {
-  Limits limits;
-  const auto take = [](uint32_t& limit, uint32_t value) {
-    if (value != 0) limit = value;
-  };
-  take(limits.connections, configured.connections());
-  take(limits.connections_per_uid, configured.connections_per_uid());
-  take(limits.connections_per_process, configured.connections_per_process());
-  take(limits.calls_per_uid, configured.calls_per_uid());
-  take(limits.calls_per_process, configured.calls_per_process());
-  take(limits.handshakes_per_second, configured.handshakes_per_second());
-  take(limits.handshake_burst, configured.handshake_burst());
-  return limits;
-}
-
 absl::StatusOr<ListeningSocket> OpenSocket(PassedDescriptors& descriptors, const std::string& name,
                                            const std::string& path, const std::string& mode) {
   if (const auto passed = descriptors.Take(name); passed.has_value()) {
@@ -95,7 +83,10 @@ absl::StatusOr<std::shared_ptr<const Policy>> LoadPolicy(const v1::Config& confi
 
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const v1::Config& config, PassedDescriptors descriptors) {
   std::unique_ptr<Daemon> daemon(new Daemon(config));
-  daemon->audit_ = SpdlogAuditLog::Create();
+  ASSIGN_OR_RETURN(const LogTarget target, ParseLogTarget(config.log().target()));
+  // In the journal a record is more than its text: each of its fields can be asked for.
+  daemon->audit_ =
+      target == LogTarget::kJournal ? SpdlogAuditLog::Create(MakeJournalAuditSink()) : SpdlogAuditLog::Create();
   RETURN_IF_ERROR(MakeFolder(config.state_directory(), 0700));
   RETURN_IF_ERROR(MakeFolder(config.runtime_directory(), 0755));
   ASSIGN_OR_RETURN(auto policy, LoadPolicy(config));
@@ -163,7 +154,7 @@ absl::Status Daemon::Serve(PassedDescriptors& descriptors) {
       AuthenticationCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, *sealer_, &absl::Now, {}});
   administration_ = std::make_unique<KeyCustodian>(
       KeyCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, &absl::Now});
-  const Limits limits = LimitsOf(config_.limits());
+  const Limits limits = LimitsFrom(config_.limits());
   application_limiter_ = std::make_unique<CallLimiter>(limits);
   admin_limiter_ = std::make_unique<CallLimiter>(limits);
   authentication_handler_ =
