@@ -1,8 +1,8 @@
 """Counts what became of test targets in one or more Bazel runs.
 
 results.py NAME=EVENTS...: EVENTS is a file that `bazel test --build_event_json_file` wrote; EVENTS.code beside it holds
-Bazel's exit status. Prints the targets that failed and, as its last line, "N passed, N failed". The exit status is 0
-only if tests ran and all passed.
+Bazel's exit status. Prints the targets that failed, those that passed at a second attempt only, and, as its last line,
+"N passed, N failed". The exit status is 0 only if tests ran and all passed.
 """
 
 import json
@@ -18,6 +18,7 @@ class Run:
 
     def __init__(self, events, exit_code):
         self.passed = set()
+        self.flaky = set()
         self.failed = {}
         tests = set()
         ended = {}
@@ -29,8 +30,10 @@ class Run:
                 ended[ident["testSummary"]["label"]] = event["testSummary"].get("overallStatus", "NO_STATUS")
         for label in tests | set(ended):
             status = ended.get(label, "did not build")
-            if status == "PASSED":
+            if status in ("PASSED", "FLAKY"):
                 self.passed.add(label)
+                if status == "FLAKY":
+                    self.flaky.add(label)
             else:
                 self.failed[label] = status.replace("_", " ").lower()
         broken = exit_code not in _OK and not self.failed
@@ -63,6 +66,8 @@ def summarize(runs):
     """Returns (lines to print, exit status) for [(name, Run)]."""
     lines = []
     for name, run in runs:
+        for label in sorted(run.flaky):
+            lines.append("FLAKY %s (%s): passed at the second attempt; find out why" % (label, name))
         for label, why in sorted(run.failed.items()):
             lines.append("FAILED %s (%s): %s" % (label, name, why))
     passed = sum(len(run.passed) for _, run in runs)

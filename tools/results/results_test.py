@@ -24,8 +24,13 @@ class ResultsTest(unittest.TestCase):
         sanitize = results.Run([configured("//a:t"), ended("//a:t", "PASSED")], 0)
         self.assertEqual(results.summarize([("plain", plain), ("sanitize", sanitize)]), (["2 passed, 0 failed"], 0))
 
-    def test_fails_when_a_test_fails_times_out_or_is_flaky(self):
-        for status in ["FAILED", "TIMEOUT", "FLAKY", "INCOMPLETE", "NO_STATUS"]:
+    def test_names_a_test_that_passed_at_its_second_attempt(self):
+        lines, code = results.summarize([("plain", results.Run([configured("//a:t"), ended("//a:t", "FLAKY")], 0))])
+        self.assertEqual((lines[-1], code), ("1 passed, 0 failed", 0))
+        self.assertIn("//a:t", lines[0])
+
+    def test_fails_when_a_test_fails_or_times_out(self):
+        for status in ["FAILED", "TIMEOUT", "INCOMPLETE", "NO_STATUS"]:
             run = results.Run([configured("//a:t"), ended("//a:t", status)], 3)
             lines, code = results.summarize([("plain", run)])
             self.assertEqual((lines[-1], code), ("0 passed, 1 failed", 1))
