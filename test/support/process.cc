@@ -83,6 +83,16 @@ void Process::Signal(int signal) const {
   if (!status_.has_value()) kill(pid_, signal);
 }
 
+void Process::Freeze() const {
+  Signal(SIGSTOP);
+  if (status_.has_value()) return;
+  siginfo_t change = {};
+  while (waitid(P_PID, static_cast<id_t>(pid_), &change, WSTOPPED | WEXITED | WNOWAIT) != 0 && errno == EINTR) {
+  }
+  // Its end is left for Wait; that it stopped would otherwise be told again the next time.
+  if (change.si_code == CLD_STOPPED) waitid(P_PID, static_cast<id_t>(pid_), &change, WSTOPPED);
+}
+
 std::optional<int> Process::Wait(std::chrono::milliseconds limit) {
   WaitFor(
       [this] {

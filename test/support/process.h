@@ -40,6 +40,8 @@ class Process {
   pid_t pid() const { return pid_; }
   bool Running();
   void Signal(int signal) const;
+  // Freeze sends SIGSTOP and waits until no thread of it runs any more, or it has ended. SIGCONT goes on.
+  void Freeze() const;
   // Wait returns the exit status (128 + signal if killed), or nothing if the process still runs after `limit`.
   std::optional<int> Wait(std::chrono::milliseconds limit = std::chrono::seconds(20));
   // Kill sends SIGKILL and waits.

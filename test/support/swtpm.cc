@@ -55,7 +55,7 @@ void Swtpm::PowerCycle() {
 
 void Swtpm::PowerOff() { Control("--stop"); }
 void Swtpm::PowerOn() { Control("-i"); }
-void Swtpm::Stop() { process_->Signal(SIGSTOP); }
+void Swtpm::Stop() { process_->Freeze(); }
 void Swtpm::Continue() { process_->Signal(SIGCONT); }
 
 void Swtpm::Control(const std::string& request) const {

@@ -75,7 +75,7 @@ void Tabrmd::Restart() {
   Start();
 }
 
-void Tabrmd::Stop() { process_->Signal(SIGSTOP); }
+void Tabrmd::Stop() { process_->Freeze(); }
 void Tabrmd::Continue() { process_->Signal(SIGCONT); }
 
 }  // namespace ddskey::test
