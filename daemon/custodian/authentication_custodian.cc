@@ -199,7 +199,7 @@ absl::StatusOr<AuthenticationCustodian::Admitted> AuthenticationCustodian::Admit
   ASSIGN_OR_RETURN(const OpenedTicket opened,
                    parts_.sealer.Open(TicketKind::kIdentity, {CallerBinding(caller), ""}, identity_ticket));
   auto participant = DecodeParticipant(opened.body);
-  if (!participant.has_value()) return absl::InternalError("a sealed identity ticket does not parse");
+  if (!participant.has_value()) return CannotOpen();
   trail.Key(participant->key_name);
   ASSIGN_OR_RETURN(auto identity, FindPermitted(caller, participant->key_name, trail));
   if (UuidOf(*identity) != participant->identity_uuid) {
@@ -250,7 +250,7 @@ absl::StatusOr<HandshakeState> AuthenticationCustodian::OpenStep(TicketKind kind
   ASSIGN_OR_RETURN(OpenedTicket opened,
                    parts_.sealer.Open(kind, {CallerBinding(caller), ParticipantBinding(participant)}, ticket));
   auto state = DecodeState(opened.body);
-  if (!state.has_value()) return absl::InternalError("a sealed handshake ticket does not parse");
+  if (!state.has_value()) return CannotOpen();
   state->secret = std::move(opened.secret);
   return *std::move(state);
 }

@@ -6,7 +6,6 @@
 
 #include "daemon/handshake/cdr.h"
 #include "daemon/handshake/check.h"
-#include "daemon/handshake/key_agreement.h"
 #include "daemon/handshake/participant_data.h"
 #include "proto/contract/secret_access.h"
 #include "proto/contract/status_macros.h"
@@ -58,23 +57,20 @@ absl::Status CheckOffer(const LocalParticipant& local, const LocalOffer& offer) 
   return absl::OkStatus();
 }
 
-HandshakeMessage Credentials(const LocalParticipant& local, const LocalOffer& offer) {
+HandshakeMessage Credentials(const LocalParticipant& local, const LocalOffer& offer, const KeyAgreement& agreement) {
   HandshakeMessage own;
   // Readers of PEM stop before the NUL; Connext wants it.
   own.c_id = local.certificate + '\0';
   own.c_perm = offer.permissions;
   own.c_pdata = offer.participant_data;
   own.c_dsign_algo = local.algorithm == KeyAlgorithm::kRsa2048 ? kRsaPss : kEcdsa;
-  own.c_kagree_algo = KeyAgreement::name();
+  own.c_kagree_algo = agreement.name();
   return own;
 }
 
 // CheckPeerCredentials checks the c.* of a peer against each other and against what is known of it (S-7).
 absl::Status CheckPeerCredentials(const HandshakeMessage& message, const Guid& remote_guid, uint32_t domain_id,
                                   const PeerCredential& peer) {
-  if (WithoutNul(*message.c_kagree_algo) != KeyAgreement::name()) {
-    return Refuse("c.kagree_algo", "the peer proposes a key agreement that is not supported");
-  }
   // Fast DDS names the algorithm of its CA here: either known name will do, the certificate's key decides.
   const std::string_view signature_algorithm = WithoutNul(*message.c_dsign_algo);
   if (signature_algorithm != kEcdsa && signature_algorithm != kRsaPss) {
@@ -89,18 +85,32 @@ absl::Status CheckPeerCredentials(const HandshakeMessage& message, const Guid& r
 }
 
 absl::Status RefuseReflection(const HandshakeState& state) {
-  if (Equal(state.hash_c1, state.hash_c2) || Equal(state.dh1, state.dh2) || Equal(state.challenge1, state.challenge2)) {
+  const KeyAgreement* agreement = FindKeyAgreement(state.key_agreement);
+  if (agreement == nullptr) return absl::InternalError("a handshake's state lost its key agreement");
+  if (Equal(state.hash_c1, state.hash_c2) || agreement->Same(state.dh1, state.dh2) ||
+      Equal(state.challenge1, state.challenge2)) {
     return Refuse("reflection", "the peer sent this participant's own values back");
   }
   return absl::OkStatus();
+}
+
+// Agree derives the shared secret from the ephemeral key of `state` and the peer's public value.
+absl::StatusOr<SecretBytes> Agree(const HandshakeState& state, std::string_view own, std::string_view peer_property,
+                                  std::string_view peer) {
+  const KeyAgreement* agreement = FindKeyAgreement(state.key_agreement);
+  if (agreement == nullptr || !state.secret.has_value()) {
+    return absl::InternalError("a handshake's state lost its ephemeral key");
+  }
+  return agreement->Derive(*state.secret, own, peer_property, peer);
 }
 
 }  // namespace
 
 absl::StatusOr<RequestStep> BeginRequest(const LocalParticipant& local, const LocalOffer& offer) {
   RETURN_IF_ERROR(CheckOffer(local, offer));
-  ASSIGN_OR_RETURN(EphemeralKey ephemeral, KeyAgreement::Generate());
-  HandshakeMessage request = Credentials(local, offer);
+  const KeyAgreement& agreement = ProposedKeyAgreement(local.key_agreement);
+  ASSIGN_OR_RETURN(EphemeralKey ephemeral, agreement.Generate());
+  HandshakeMessage request = Credentials(local, offer, agreement);
   request.hash_c1 = HashCredentials(request);
   request.dh1 = ephemeral.public_value;
   request.challenge1 = offer.challenge;
@@ -115,6 +125,7 @@ absl::StatusOr<RequestStep> BeginRequest(const LocalParticipant& local, const Lo
   state.hash_c1 = *request.hash_c1;
   state.dh1 = std::move(ephemeral.public_value);
   state.secret = std::move(ephemeral.private_value);
+  state.key_agreement = agreement.name();
   return RequestStep{BuildToken(MessageRole::kRequest, request), std::move(state)};
 }
 
@@ -122,18 +133,24 @@ absl::StatusOr<HandshakeState> PrepareReply(const LocalParticipant& local, const
                                             const HandshakeMessage& request, const PeerCredential& peer) {
   RETURN_IF_ERROR(CheckOffer(local, offer));
   RETURN_IF_ERROR(CheckPeerCredentials(request, offer.remote_guid, local.domain_id, peer));
+  const KeyAgreement* agreement = FindKeyAgreement(WithoutNul(*request.c_kagree_algo));
+  if (agreement == nullptr) {
+    return Refuse("c.kagree_algo", "the peer proposes a key agreement that is not supported");
+  }
+  if (!Permits(local.key_agreement, *agreement)) {
+    return Refuse("c.kagree_algo", "the peer proposes a key agreement that this participant does not take");
+  }
   const std::string hash_c1 = HashCredentials(request);
   RETURN_IF_ERROR(CheckRepeated("hash_c1", request.hash_c1, hash_c1));
   RETURN_IF_ERROR(CheckAnnounced("challenge1", *request.challenge1, offer.remote_future_challenge));
-  RETURN_IF_ERROR(KeyAgreement::CheckPublicValue("dh1", *request.dh1));
-  ASSIGN_OR_RETURN(EphemeralKey ephemeral, KeyAgreement::Generate());
+  ASSIGN_OR_RETURN(EphemeralKey ephemeral, agreement->GenerateAnswer("dh1", *request.dh1));
 
   HandshakeState state;
   state.key_uuid = local.key_uuid;
   state.local_guid = local.guid;
   state.remote_guid = offer.remote_guid;
   state.domain_id = local.domain_id;
-  state.own = Credentials(local, offer);
+  state.own = Credentials(local, offer, *agreement);
   state.challenge1 = *request.challenge1;
   state.challenge2 = offer.challenge;
   state.hash_c1 = hash_c1;
@@ -143,6 +160,7 @@ absl::StatusOr<HandshakeState> PrepareReply(const LocalParticipant& local, const
   state.peer_certificate = *request.c_id;
   state.peer_permissions = request.c_perm.value_or("");
   state.secret = std::move(ephemeral.private_value);
+  state.key_agreement = agreement->name();
   RETURN_IF_ERROR(RefuseReflection(state));
   return state;
 }
@@ -183,11 +201,13 @@ absl::StatusOr<HandshakeState> PrepareFinal(const HandshakeState& state, const H
   RETURN_IF_ERROR(CheckRepeated("hash_c1", reply.hash_c1, state.hash_c1));
   RETURN_IF_ERROR(CheckRepeated("dh1", reply.dh1, state.dh1));
   RETURN_IF_ERROR(CheckPeerCredentials(reply, state.remote_guid, state.domain_id, peer));
+  if (WithoutNul(*reply.c_kagree_algo) != state.key_agreement) {
+    return Refuse("c.kagree_algo", "the peer answers with another key agreement than the proposed one");
+  }
   HandshakeState next;
   next.hash_c2 = HashCredentials(reply);
   RETURN_IF_ERROR(CheckRepeated("hash_c2", reply.hash_c2, next.hash_c2));
   RETURN_IF_ERROR(CheckAnnounced("challenge2", *reply.challenge2, state.challenge2));
-  RETURN_IF_ERROR(KeyAgreement::CheckPublicValue("dh2", *reply.dh2));
 
   next.key_uuid = state.key_uuid;
   next.local_guid = state.local_guid;
@@ -200,12 +220,12 @@ absl::StatusOr<HandshakeState> PrepareFinal(const HandshakeState& state, const H
   next.dh2 = *reply.dh2;
   next.peer_certificate = *reply.c_id;
   next.peer_permissions = reply.c_perm.value_or("");
+  next.key_agreement = state.key_agreement;
   RETURN_IF_ERROR(RefuseReflection(next));
   if (!peer.verify(ReplyTranscript(next), *reply.signature).ok()) {
     return Refuse("signature", "the signature of the Reply does not verify");
   }
-  if (!state.secret.has_value()) return absl::InternalError("a Request's state lost its ephemeral key");
-  ASSIGN_OR_RETURN(next.secret, KeyAgreement::Derive(*state.secret, state.dh1, "dh2", next.dh2));
+  ASSIGN_OR_RETURN(next.secret, Agree(state, state.dh1, "dh2", next.dh2));
   return next;
 }
 
@@ -241,8 +261,7 @@ absl::StatusOr<HandshakeOutcome> ProcessFinal(const HandshakeState& state, const
   if (!peer.verify(FinalTranscript(state), *final_message.signature).ok()) {
     return Refuse("signature", "the signature of the Final does not verify");
   }
-  if (!state.secret.has_value()) return absl::InternalError("a Reply's state lost its ephemeral key");
-  ASSIGN_OR_RETURN(SecretBytes secret, KeyAgreement::Derive(*state.secret, state.dh2, "dh1", state.dh1));
+  ASSIGN_OR_RETURN(SecretBytes secret, Agree(state, state.dh2, "dh1", state.dh1));
   return HandshakeOutcome{std::move(secret), state.challenge1, state.challenge2, state.peer_certificate,
                           state.peer_permissions};
 }

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "daemon/handshake/handshake_state.h"
 #include "daemon/handshake/handshake_token.h"
+#include "daemon/handshake/key_agreements.h"
 #include "proto/contract/algorithm.h"
 #include "proto/contract/guid.h"
 #include "proto/contract/secret_bytes.h"
@@ -26,6 +27,7 @@ struct LocalParticipant {
   std::string certificate;
   Guid guid = {};
   uint32_t domain_id = 0;
+  KeyAgreementChoice key_agreement = KeyAgreementChoice::kAuto;
 };
 
 // LocalOffer is what the participant brings to one handshake.

@@ -32,6 +32,7 @@ std::string EncodeState(const HandshakeState& state) {
     writer.PutNumber((state.own.*field).has_value() ? 1 : 0);
     writer.Put((state.own.*field).value_or(""));
   }
+  writer.Put(state.key_agreement);
   return writer.Take();
 }
 
@@ -47,6 +48,7 @@ std::optional<HandshakeState> DecodeState(std::string_view body) {
     const std::string_view value = reader.Get();
     if (is_there) state.own.*field = value;
   }
+  state.key_agreement = reader.Get();
   if (!reader.Done() || !local.has_value() || !remote.has_value()) return std::nullopt;
   state.local_guid = *local;
   state.remote_guid = *remote;

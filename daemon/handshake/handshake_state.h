@@ -34,6 +34,8 @@ struct HandshakeState {
   std::string peer_permissions;
   // The ephemeral private value, or the shared secret of a Final that waits for its signature.
   std::optional<SecretBytes> secret;
+  // Name of the key agreement.
+  std::string key_agreement;
 };
 
 // EncodeState returns everything but the secret, for the body of a ticket.

@@ -17,21 +17,30 @@ struct EphemeralKey {
   std::string public_value;
 };
 
-// KeyAgreement is ECDH on P-256, "ECDH+prime256v1-CEUM" (DDS Security 9.3.2.3.2). Its functions are thread-safe.
+// KeyAgreement is a way for two sides to agree on a secret (DDS Security 9.3.2.3.2). Implementations have no state and
+// are thread-safe.
 class KeyAgreement {
  public:
-  // name is the value of c.kagree_algo.
-  static std::string_view name();
+  virtual ~KeyAgreement() = default;
 
-  // Generate makes an ephemeral key.
-  static absl::StatusOr<EphemeralKey> Generate();
+  // name is the value of c.kagree_algo, without NUL.
+  virtual std::string_view name() const = 0;
 
-  // CheckPublicValue refuses, as "[`property`]", a public value that is not an uncompressed point of the curve.
-  static absl::Status CheckPublicValue(std::string_view property, std::string_view public_value);
+  // Generate makes the ephemeral key of an initiator.
+  virtual absl::StatusOr<EphemeralKey> Generate() const = 0;
 
-  // Derive returns SHA-256 of the agreed secret, 32 octets. The public value is checked again.
-  static absl::StatusOr<SecretBytes> Derive(const SecretBytes& private_value, std::string_view own_public_value,
-                                            std::string_view property, std::string_view public_value);
+  // GenerateAnswer makes the ephemeral key of a replier, whose public value is in the form that the initiator used. It
+  // refuses, as "[`property`]", a public value of the initiator that is not an element of the group (S-5).
+  virtual absl::StatusOr<EphemeralKey> GenerateAnswer(std::string_view property,
+                                                      std::string_view public_value) const = 0;
+
+  // Derive returns SHA-256 of the agreed secret, 32 octets. It refuses, as "[`property`]", a public value of the peer
+  // that is not an element of the group (S-5).
+  virtual absl::StatusOr<SecretBytes> Derive(const SecretBytes& private_value, std::string_view own_public_value,
+                                             std::string_view property, std::string_view public_value) const = 0;
+
+  // Same tells whether two public values are the same element of the group, in whichever forms.
+  virtual bool Same(std::string_view a, std::string_view b) const = 0;
 };
 
 }  // namespace ddskey

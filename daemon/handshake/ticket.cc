@@ -94,12 +94,12 @@ CipherCtx StartCipher(const SecretBytes& key, std::string_view authenticated, bo
   return context;
 }
 
+}  // namespace
+
 absl::Status CannotOpen() {
   return absl::FailedPreconditionError(
       "the ticket cannot be opened: it is too old, was altered, or belongs to another step, process or daemon");
 }
-
-}  // namespace
 
 TicketSealer::TicketSealer(TicketRoots& roots, std::string instance) : roots_(roots), instance_(std::move(instance)) {}
 

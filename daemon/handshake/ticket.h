@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "daemon/handshake/ticket_roots.h"
 #include "proto/contract/secret_bytes.h"
@@ -36,6 +37,9 @@ struct OpenedTicket {
   // Absent if the ticket holds none.
   std::optional<SecretBytes> secret;
 };
+
+// CannotOpen is what every failure to open a ticket reads like; also that of one whose body an older daemon wrote.
+absl::Status CannotOpen();
 
 // TicketSealer makes and opens tickets (S-5): AES-256-GCM under a key derived by HKDF-SHA256 from a root, the kind and
 // 32 random octets of the ticket's own, so that no nonce can repeat. A ticket is bound to the daemon's instance, the

@@ -1,18 +1,14 @@
-#include "daemon/handshake/key_agreement.h"
+#include "daemon/handshake/ecdh_p256.h"
 
-#include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
-#include <openssl/evp.h>
-#include <openssl/param_build.h>
 #include <openssl/sha.h>
 
 #include <array>
-#include <cstring>
-#include <memory>
 #include <utility>
 
 #include "daemon/handshake/check.h"
+#include "daemon/handshake/evp_pointers.h"
 #include "proto/contract/secret_access.h"
 #include "proto/contract/status_macros.h"
 
@@ -22,21 +18,6 @@ namespace {
 constexpr size_t kScalarSize = 32;
 constexpr size_t kPointSize = 65;
 char kGroup[] = "prime256v1";
-
-template <auto Free>
-struct Deleter {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using PkeyPtr = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using PkeyCtxPtr = std::unique_ptr<EVP_PKEY_CTX, Deleter<EVP_PKEY_CTX_free>>;
-using BignumPtr = std::unique_ptr<BIGNUM, Deleter<BN_clear_free>>;
-using ParamBuildPtr = std::unique_ptr<OSSL_PARAM_BLD, Deleter<OSSL_PARAM_BLD_free>>;
-using ParamsPtr = std::unique_ptr<OSSL_PARAM, Deleter<OSSL_PARAM_free>>;
-
-absl::Status Failure(const char* what) { return absl::InternalError(std::string("OpenSSL failed ") + what); }
 
 // Curve is a key with the parameters of P-256 and nothing else. It is made once: keys that copy it cost a third of
 // those that look the curve up by its name. Null if OpenSSL fails.
@@ -112,37 +93,39 @@ absl::StatusOr<PkeyPtr> CheckedPublic(std::string_view property, std::string_vie
 
 }  // namespace
 
-std::string_view KeyAgreement::name() { return "ECDH+prime256v1-CEUM"; }
-
-absl::StatusOr<EphemeralKey> KeyAgreement::Generate() {
+absl::StatusOr<EphemeralKey> EcdhP256::Generate() const {
   const PkeyPtr key = GenerateKey();
-  if (key == nullptr) return Failure("making an ephemeral key");
+  if (key == nullptr) return OpensslFailure("making an ephemeral key");
   BIGNUM* raw = nullptr;
-  if (EVP_PKEY_get_bn_param(key.get(), OSSL_PKEY_PARAM_PRIV_KEY, &raw) != 1) return Failure("reading a private value");
+  if (EVP_PKEY_get_bn_param(key.get(), OSSL_PKEY_PARAM_PRIV_KEY, &raw) != 1)
+    return OpensslFailure("reading a private value");
   const BignumPtr number(raw);
   ASSIGN_OR_RETURN(SecretBytes scalar, SecretBytes::Allocate(kScalarSize));
   if (BN_bn2binpad(number.get(), scalar.Reveal(SecretAccess()).data(), kScalarSize) != kScalarSize) {
-    return Failure("writing a private value");
+    return OpensslFailure("writing a private value");
   }
   std::string point(kPointSize, '\0');
   size_t size = 0;
   if (EVP_PKEY_get_octet_string_param(key.get(), OSSL_PKEY_PARAM_PUB_KEY,
                                       reinterpret_cast<unsigned char*>(point.data()), point.size(), &size) != 1 ||
       size != kPointSize) {
-    return Failure("reading a public value");
+    return OpensslFailure("reading a public value");
   }
   return EphemeralKey{std::move(scalar), std::move(point)};
 }
 
-absl::Status KeyAgreement::CheckPublicValue(std::string_view property, std::string_view public_value) {
-  return CheckedPublic(property, public_value).status();
+absl::StatusOr<EphemeralKey> EcdhP256::GenerateAnswer(std::string_view property, std::string_view public_value) const {
+  RETURN_IF_ERROR(CheckedPublic(property, public_value).status());
+  return Generate();
 }
 
-absl::StatusOr<SecretBytes> KeyAgreement::Derive(const SecretBytes& private_value, std::string_view own_public_value,
-                                                 std::string_view property, std::string_view public_value) {
+bool EcdhP256::Same(std::string_view a, std::string_view b) const { return a == b; }
+
+absl::StatusOr<SecretBytes> EcdhP256::Derive(const SecretBytes& private_value, std::string_view own_public_value,
+                                             std::string_view property, std::string_view public_value) const {
   ASSIGN_OR_RETURN(const PkeyPtr peer, CheckedPublic(property, public_value));
   const PkeyPtr own = FromPrivate(private_value.Reveal(SecretAccess()), own_public_value);
-  if (own == nullptr) return Failure("loading an ephemeral key");
+  if (own == nullptr) return OpensslFailure("loading an ephemeral key");
   const PkeyCtxPtr context(EVP_PKEY_CTX_new_from_pkey(nullptr, own.get(), nullptr));
   ASSIGN_OR_RETURN(SecretBytes agreed, SecretBytes::Allocate(kScalarSize));
   ASSIGN_OR_RETURN(SecretBytes hashed, SecretBytes::Allocate(SHA256_DIGEST_LENGTH));
@@ -151,7 +134,7 @@ absl::StatusOr<SecretBytes> KeyAgreement::Derive(const SecretBytes& private_valu
   if (context == nullptr || EVP_PKEY_derive_init(context.get()) != 1 ||
       EVP_PKEY_derive_set_peer_ex(context.get(), peer.get(), 0) != 1 ||
       EVP_PKEY_derive(context.get(), z.data(), &size) != 1 || size != kScalarSize) {
-    return Failure("agreeing on a secret");
+    return OpensslFailure("agreeing on a secret");
   }
   SHA256(z.data(), z.size(), hashed.Reveal(SecretAccess()).data());
   return hashed;
