@@ -76,6 +76,7 @@ DeviceQueue::WorkId DeviceQueue::SubmitAny(KeyRequest request, WorkOptions optio
   const Time now = Now();
   absl::Status refusal;
   std::optional<KeyDone> refused;
+  std::optional<FairQueue::Entry> displaced;
   WorkId id = 0;
   bool earlier = false;
   {
@@ -85,7 +86,11 @@ DeviceQueue::WorkId DeviceQueue::SubmitAny(KeyRequest request, WorkOptions optio
       refusal = Closed();
     } else {
       refusal = CheckOptions(options, now);
-      if (refusal.ok()) refusal = waiting_.Check(options);
+    }
+    if (refusal.ok()) {
+      auto room = waiting_.MakeRoom(options, now);
+      refusal = room.status();
+      if (room.ok()) displaced = *std::move(room);
     }
     if (refusal.ok()) {
       earlier = options.deadline < next_expiry_;
@@ -94,6 +99,10 @@ DeviceQueue::WorkId DeviceQueue::SubmitAny(KeyRequest request, WorkOptions optio
     } else {
       refused = std::move(done);
     }
+  }
+  if (displaced.has_value()) {
+    Refuse(displaced->done, absl::ResourceExhaustedError("the queue of the key device is full, and this origin has the "
+                                                         "most in it"));
   }
   if (refused.has_value()) {
     Refuse(*refused, refusal);

@@ -23,7 +23,8 @@ namespace ddskey {
 // DeviceQueue stands between the callers of a KeyBackend and the thread that owns the device: a FairQueue that keeps
 // its word about completions. Each is called exactly once: by the owner through Turn; with DEADLINE_EXCEEDED at the
 // deadline, by a thread of the backend, whether the work waits or the owner is busy with it, so that a stuck device
-// delays nobody beyond the deadline; with CANCELLED by Cancel and Close. No lock is held while one is called.
+// delays nobody beyond the deadline; with CANCELLED by Cancel and Close; with RESOURCE_EXHAUSTED by a Submit for which
+// it made room (FairQueue::MakeRoom). No lock is held while one is called.
 //
 // Any thread may call any method. The destructor closes; every Turn must be gone before.
 class DeviceQueue {

@@ -122,6 +122,22 @@ TEST(DeviceQueueTest, RefusesAtOnceWhatCannotBeDone) {
   EXPECT_EQ(fitting.count(), 0u);
 }
 
+TEST(DeviceQueueTest, S6WorkThatMakesRoomIsCompletedOnceAndItsOwnerToldToComeAgain) {
+  Answer crowd;
+  Answer honest;
+  FairQueue::Options options;
+  options.reply_capacity = 2;
+  DeviceQueue queue(options);
+  const auto deadline = std::chrono::steady_clock::now() + seconds(20);
+  for (int i = 0; i < 2; ++i) queue.Submit(SignRequest{}, {deadline, WorkClass::kReply, "crowd"}, crowd.Done());
+  queue.Submit(SignRequest{}, {deadline, WorkClass::kReply, "honest"}, honest.Done());
+  EXPECT_EQ(crowd.count(), 1u) << "before Submit returns";
+  EXPECT_THAT(crowd.Wait(), StatusIs(absl::StatusCode::kResourceExhausted));
+  for (int i = 0; i < 2; ++i) queue.Take()->Finish(Signature{});
+  EXPECT_EQ(crowd.count(), 2u);
+  EXPECT_OK(honest.Wait());
+}
+
 TEST(DeviceQueueTest, CancelCompletesWaitingWorkOnceAndLeavesRunningWorkAlone) {
   Answer running;
   Answer waiting;

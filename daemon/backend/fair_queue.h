@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "daemon/backend/key_backend.h"
 #include "daemon/backend/key_work.h"
 
@@ -21,10 +21,10 @@ namespace ddskey {
 
 // FairQueue decides which work a device does next (S-6). It knows no threads and no clock: the time is an argument.
 //
-// Completions and replies are two rings of lanes, one lane a fairness id, served in turn; within a lane the oldest work
-// is first. While both rings have work that may go, completions get every turn after a reply, and more turns when
-// replies have taken more of the device's time (see Charge): at least half of the device, and replies never stand
-// still.
+// Completions and replies are two rings. In each, groups take turns, and within a group its lanes, one lane a fairness
+// id; within a lane the oldest work is first. While both rings have work that may go, completions get every turn after
+// a reply, and more turns when replies have taken more of the device's time (see Charge): at least half of the device,
+// and replies never stand still.
 //
 // A reply needs a token of its fairness id: `reply_burst` at once, then `replies_per_second`. Without one it waits
 // until its deadline; it is never refused for that. Replies with an empty fairness id are not limited, because they
@@ -32,7 +32,8 @@ namespace ddskey {
 //
 // Memory is bounded: at most `capacity` works, of which replies, which strangers can cause, take `reply_capacity`; at
 // most `capacity_per_id` of one class and fairness id (the empty id: all that is left); and the token counts of at most
-// `remembered_ids` idle ids, the longest idle being forgotten first. Thread-compatible.
+// `remembered_ids` idle ids, the longest idle being forgotten first. Whoever has much in a full queue makes room for
+// whoever has little (see MakeRoom). Thread-compatible.
 class FairQueue {
  public:
   using WorkId = KeyBackend::WorkId;
@@ -60,10 +61,14 @@ class FairQueue {
   FairQueue(const FairQueue&) = delete;
   FairQueue& operator=(const FairQueue&) = delete;
 
-  // Check is RESOURCE_EXHAUSTED if there is no room for work with these options.
-  absl::Status Check(const WorkOptions& options) const;
+  // MakeRoom prepares a Push of work with these options. If the queue is full, the newest work of the longest lane of
+  // the largest group is taken out and given back, provided that the new work's own group and lane stay smaller; work
+  // with an empty fairness id never gives way. Replies give way to completions and completions to replies only as long
+  // as the others have less than `capacity - reply_capacity`. RESOURCE_EXHAUSTED if there is no room to be made, or
+  // none left for this fairness id.
+  absl::StatusOr<std::optional<Entry>> MakeRoom(const WorkOptions& options, Time now);
 
-  // Push adds `entry`, for which Check was OK and whose id was never used before.
+  // Push adds `entry`, for which there is room and whose id was never used before.
   void Push(Entry entry, Time now);
 
   // Pop takes out the work whose turn it is, or nothing if there is none or all of it waits for tokens.
@@ -90,12 +95,15 @@ class FairQueue {
   size_t size() const { return index_.size(); }
   size_t capacity() const { return options_.capacity; }
   // remembered is the number of fairness ids that take memory.
-  size_t remembered() const { return rings_[0].lanes.size() + rings_[1].lanes.size(); }
+  size_t remembered() const { return rings_[0].lanes + rings_[1].lanes; }
 
  private:
   enum class Place { kNowhere, kRing, kThrottled };
 
+  struct Group;
+
   struct Lane {
+    Group* group = nullptr;
     std::string fairness;
     bool limited = false;
     Place place = Place::kNowhere;
@@ -105,12 +113,23 @@ class FairQueue {
     std::map<WorkId, Entry> works;
   };
 
-  struct Ring {
+  struct Group {
+    std::string name;
     std::unordered_map<std::string, Lane> lanes;
     std::deque<Lane*> turns;
+    // Lanes that have work and a fairness id, by how much.
+    std::set<std::pair<size_t, Lane*>> lengths;
+    size_t size = 0;
+  };
+
+  struct Ring {
+    std::unordered_map<std::string, Group> groups;
+    // Groups that have turns, each once.
+    std::deque<Group*> turns;
     std::set<std::pair<Time, Lane*>> throttled;
     // Limited lanes without work, which are kept until their bucket is full again.
     std::set<std::pair<Time, Lane*>> idle;
+    size_t lanes = 0;
     size_t size = 0;
     // Device time used while the other ring had work, too.
     Duration used = Duration::zero();
@@ -118,6 +137,10 @@ class FairQueue {
 
   static size_t IndexOf(WorkClass work_class) { return work_class == WorkClass::kReply ? 1 : 0; }
   Time TokenTime(const Lane& lane) const;
+  Lane& FindOrAdd(Ring& ring, const WorkOptions& options, bool limited, Time now);
+  static void Erase(Ring& ring, Lane& lane);
+  static void NoteLength(Lane& lane, size_t before);
+  static Lane* FindCrowd(Ring& ring, const Group* group, size_t length);
   void Enlist(Ring& ring, Lane& lane, Time now);
   void Leave(Ring& ring, Lane& lane, Time now);
   void Forget(Ring& ring, Time now);

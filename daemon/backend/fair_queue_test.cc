@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -27,17 +28,19 @@ class Bench {
  public:
   explicit Bench(const FairQueue::Options& options = {}) : queue(options) {}
 
-  absl::Status Push(WorkClass work_class, const std::string& fairness,
-                    FairQueue::Time deadline = kStart + seconds(100)) {
-    const WorkOptions options{deadline, work_class, fairness};
-    if (absl::Status room = queue.Check(options); !room.ok()) return room;
+  absl::Status Push(WorkClass work_class, const std::string& fairness, FairQueue::Time deadline = kStart + seconds(100),
+                    const std::string& group = "") {
+    const WorkOptions options{deadline, work_class, fairness, group};
+    auto room = queue.MakeRoom(options, now);
+    if (!room.ok()) return room.status();
+    if (room->has_value()) displaced.push_back((*room)->options.fairness);
     queue.Push({++last_id, options, CreateRequest{}, KeyBackend::CreateDone()}, now);
     return absl::OkStatus();
   }
   // Push adds `count` works and returns how many found room.
-  int PushMany(int count, WorkClass work_class, const std::string& fairness) {
+  int PushMany(int count, WorkClass work_class, const std::string& fairness, const std::string& group = "") {
     int pushed = 0;
-    for (int i = 0; i < count; ++i) pushed += Push(work_class, fairness).ok() ? 1 : 0;
+    for (int i = 0; i < count; ++i) pushed += Push(work_class, fairness, kStart + seconds(100), group).ok() ? 1 : 0;
     return pushed;
   }
   // Order pops everything that may go now and returns the fairness ids.
@@ -50,6 +53,8 @@ class Bench {
   FairQueue queue;
   FairQueue::Time now = kStart;
   FairQueue::WorkId last_id = 0;
+  // The fairness ids of works that made room.
+  std::vector<std::string> displaced;
 };
 
 FairQueue::Options Unlimited() {
@@ -170,11 +175,114 @@ TEST(FairQueueTest, CompletionsAndRepliesWithoutOriginAreNotRateLimited) {
 
 TEST(FairQueueTest, S6RepliesCannotFillTheQueueAgainstCompletions) {
   Bench bench;
-  for (int peer = 0; peer < 100; ++peer) bench.PushMany(64, WorkClass::kReply, std::to_string(peer));
+  for (int peer = 0; peer < 12; ++peer) bench.PushMany(64, WorkClass::kReply, std::to_string(peer));
   EXPECT_EQ(bench.queue.size(), 768u);
-  EXPECT_THAT(bench.Push(WorkClass::kReply, "late"), StatusIs(absl::StatusCode::kResourceExhausted));
   EXPECT_EQ(bench.PushMany(300, WorkClass::kCompletion, ""), 256);
   EXPECT_THAT(bench.Push(WorkClass::kCompletion, "late"), StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(bench.displaced, IsEmpty());
+}
+
+TEST(FairQueueTest, S6CapturedCertificatesThatFillTheQueueMakeRoomForAnotherPeer) {
+  Bench bench;
+  for (int peer = 0; peer < 12; ++peer) bench.PushMany(64, WorkClass::kReply, "captured" + std::to_string(peer));
+  ASSERT_EQ(bench.queue.size(), 768u);
+  EXPECT_OK(bench.Push(WorkClass::kReply, "honest"));
+  EXPECT_EQ(bench.queue.size(), 768u);
+  ASSERT_EQ(bench.displaced.size(), 1u);
+  EXPECT_EQ(bench.displaced.back().substr(0, 8), "captured");
+  // It goes on until all have the same, and then nobody displaces anybody.
+  for (int peer = 0; peer < 2000; ++peer) {
+    bench.Push(WorkClass::kReply, "honest" + std::to_string(peer)).IgnoreError();
+  }
+  EXPECT_EQ(bench.queue.size(), 768u);
+  const size_t displaced = bench.displaced.size();
+  EXPECT_THAT(bench.Push(WorkClass::kReply, "late"), StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_EQ(bench.displaced.size(), displaced);
+  bench.now += seconds(60);
+  const std::vector<std::string> order = bench.Order();
+  EXPECT_EQ(std::count(order.begin(), order.end(), "honest"), 1) << "who got in early stays in";
+}
+
+TEST(FairQueueTest, S6WhatGivesWayIsTheNewestOfTheLongestLane) {
+  FairQueue::Options options;
+  options.reply_capacity = 5;
+  Bench bench(options);
+  bench.PushMany(2, WorkClass::kReply, "a");
+  bench.PushMany(3, WorkClass::kReply, "b");
+  EXPECT_OK(bench.Push(WorkClass::kReply, "c"));
+  EXPECT_FALSE(bench.queue.Remove(5, bench.now).has_value());
+  EXPECT_THAT(bench.Push(WorkClass::kReply, "c"), StatusIs(absl::StatusCode::kResourceExhausted))
+      << "two, two and one are fair";
+  EXPECT_THAT(bench.displaced, ElementsAre("b"));
+}
+
+TEST(FairQueueTest, S6ProcessesOfOneUserShareItsTurn) {
+  Bench bench;
+  for (int process = 0; process < 20; ++process) {
+    bench.PushMany(10, WorkClass::kCompletion, "process" + std::to_string(process), "uid 1");
+  }
+  bench.PushMany(3, WorkClass::kCompletion, "honest", "uid 2");
+  const std::vector<std::string> order = bench.Order();
+  ASSERT_EQ(order.size(), 203u);
+  EXPECT_EQ(std::count(order.begin(), order.begin() + 6, "honest"), 3);
+  // Its processes take turns within it.
+  EXPECT_EQ(order[6], "process3");
+  EXPECT_EQ(order[7], "process4");
+  EXPECT_EQ(bench.queue.remembered(), 0u);
+}
+
+TEST(FairQueueTest, S6AUserWhoseProcessesFillTheQueueMakesRoomForOthers) {
+  Bench bench;
+  for (int process = 0; process < 20; ++process) {
+    bench.PushMany(64, WorkClass::kCompletion, "process" + std::to_string(process), "uid 1");
+  }
+  ASSERT_EQ(bench.queue.size(), 1024u);
+  EXPECT_THAT(bench.Push(WorkClass::kCompletion, "process0", kStart + seconds(1), "uid 1"),
+              StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_OK(bench.Push(WorkClass::kCompletion, "another", kStart + seconds(1), "uid 1"));
+  EXPECT_EQ(bench.PushMany(64, WorkClass::kCompletion, "honest", "uid 2"), 64);
+  EXPECT_EQ(bench.PushMany(256, WorkClass::kReply, ""), 256) << "what replies have for sure";
+  EXPECT_EQ(bench.queue.size(), 1024u);
+  const std::vector<std::string> order = bench.Order();
+  EXPECT_EQ(std::count(order.begin(), order.end(), "honest"), 64);
+}
+
+TEST(FairQueueTest, S6EveryOrderOfPushesAndPopsKeepsTheQueueWhole) {
+  FairQueue::Options options;
+  options.capacity = 40;
+  options.reply_capacity = 30;
+  options.capacity_per_id = 12;
+  options.remembered_ids = 3;
+  Bench bench(options);
+  std::mt19937 random(1);
+  size_t expected = 0;
+  for (int i = 0; i < 20000; ++i) {
+    const std::string fairness = std::to_string(random() % 9);
+    const auto work_class = random() % 2 == 0 ? WorkClass::kReply : WorkClass::kCompletion;
+    const std::string group = work_class == WorkClass::kReply ? "" : std::to_string(random() % 3);
+    switch (random() % 8) {
+      case 0:
+        expected -= bench.queue.Pop(bench.now).has_value() ? 1 : 0;
+        break;
+      case 1:
+        expected -= bench.queue.Remove(bench.last_id - random() % 40, bench.now).has_value() ? 1 : 0;
+        break;
+      case 2:
+        bench.now += milliseconds(random() % 300);
+        expected -= bench.queue.Expire(bench.now).size();
+        break;
+      default: {
+        const size_t displaced = bench.displaced.size();
+        const bool pushed = bench.Push(work_class, fairness, bench.now + milliseconds(random() % 5000), group).ok();
+        expected += pushed ? 1 : 0;
+        expected -= bench.displaced.size() - displaced;
+      }
+    }
+    ASSERT_EQ(bench.queue.size(), expected);
+    ASSERT_LE(expected, 40u);
+  }
+  EXPECT_EQ(bench.queue.Clear(bench.now).size(), expected);
+  EXPECT_LE(bench.queue.remembered(), 3u);
 }
 
 TEST(FairQueueTest, OneOriginHasSixtyFourPlacesInEachClass) {

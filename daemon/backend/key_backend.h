@@ -48,9 +48,11 @@ enum class WorkClass {
 struct WorkOptions {
   std::chrono::steady_clock::time_point deadline;
   WorkClass work_class = WorkClass::kCompletion;
-  // Whose turn this is: for replies the digest of the peer's certificate. At most 64 octets. A reply with an empty one
-  // is not rate-limited: whoever submits it vouches that no stranger can cause it.
-  std::string fairness;
+  // Whose turn this is: for replies the digest of the peer's certificate, for completions the process. At most 64
+  // octets. A reply with an empty one is not rate-limited: whoever submits it vouches that no stranger can cause it.
+  std::string fairness = {};
+  // To whom the fairness id belongs: groups take turns, and the ids within a group. At most 64 octets.
+  std::string group = {};
 };
 
 // BackendHealth is how the device is now.
@@ -70,10 +72,11 @@ struct BackendHealth {
 // Work is submitted, never waited for here: each device has an owner thread and a bounded fair queue in front of it. A
 // completion is called exactly once and must not block: with its result; with DEADLINE_EXCEEDED when the deadline
 // passed first, even if the device is stuck; with CANCELLED after Cancel or when the backend is destroyed; with
-// UNAVAILABLE when the device is away (the work may be submitted again unchanged). It is called on a thread of the
-// backend, but for what needs no device to be refused (RESOURCE_EXHAUSTED for a full queue, a deadline in the past,
-// INVALID_ARGUMENT, UNIMPLEMENTED), which is completed before Submit returns, on the caller's thread: submit without a
-// lock that the completion takes. Implementations are thread-safe, and pass
+// UNAVAILABLE when the device is away (the work may be submitted again unchanged); with RESOURCE_EXHAUSTED if the queue
+// is full, at once, or later if it had to make room for an origin that has less in it. It is called on a thread of the
+// backend, but for what needs no device to be refused (a full queue, a deadline in the past, INVALID_ARGUMENT,
+// UNIMPLEMENTED), which is completed before Submit returns, on the caller's thread, as is work that made room: submit
+// without a lock that the completions take. Implementations are thread-safe, and pass
 // test/conformance/key_backend_conformance.h.
 class KeyBackend {
  public:

@@ -39,8 +39,9 @@ absl::Status CheckCreate(const CreateRequest& request) {
 }
 
 absl::Status CheckOptions(const WorkOptions& options, std::chrono::steady_clock::time_point now) {
-  if (options.fairness.size() > kLongestFairness) {
-    return absl::InvalidArgumentError(absl::StrCat("a fairness id has at most ", kLongestFairness, " octets"));
+  if (options.fairness.size() > kLongestFairness || options.group.size() > kLongestFairness) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a fairness id and its group have at most ", kLongestFairness, " octets"));
   }
   if (options.deadline <= now) {
     return absl::DeadlineExceededError("the deadline had passed before the work reached the key device");

@@ -37,8 +37,8 @@ void Refuse(const KeyDone& done, const absl::Status& status);
 // this version makes.
 absl::Status CheckCreate(const CreateRequest& request);
 
-// CheckOptions is what no work may do without: INVALID_ARGUMENT for a fairness id of over 64 octets, DEADLINE_EXCEEDED
-// if the deadline is not after `now`.
+// CheckOptions is what no work may do without: INVALID_ARGUMENT for a fairness id or group of over 64 octets,
+// DEADLINE_EXCEEDED if the deadline is not after `now`.
 absl::Status CheckOptions(const WorkOptions& options, std::chrono::steady_clock::time_point now);
 
 // CheckSign is the part of SubmitSign's contract that needs no device: INVALID_ARGUMENT unless the digest has 32 octets

@@ -388,6 +388,8 @@ void AuthenticationCustodian::Sign(absl::StatusOr<Signing> prepared, std::chrono
   KeyBackend* const backend = entry->backend.get();
   DepositBox::Order order;
   order.owner = CallerBinding(signing->caller);
+  order.user = signing->caller.uid;
+  if (is_reply) order.lane = signing->peer->digest();
   order.digest = Sha256(is_reply ? ReplyTranscript(signing->state) : FinalTranscript(signing->state));
   order.pair = absl::StrCat(is_reply ? "reply " : "final ", GuidOctets(signing->state.local_guid),
                             GuidOctets(signing->state.remote_guid));
@@ -397,8 +399,9 @@ void AuthenticationCustodian::Sign(absl::StatusOr<Signing> prepared, std::chrono
     WorkOptions options;
     options.deadline = std::chrono::steady_clock::now() + kSigningDeadline;
     options.work_class = is_reply ? WorkClass::kReply : WorkClass::kCompletion;
-    // A process that completes many handshakes makes only itself wait.
+    // A process that completes many handshakes makes only itself wait, and a user with many processes only those.
     options.fairness = is_reply ? signing->peer->digest() : CallerBinding(signing->caller);
+    if (!is_reply) options.group = absl::StrCat("uid ", signing->caller.uid);
     return backend->SubmitSign({generation.algorithm, generation.purpose, generation.blob, generation.public_key},
                                SchemeOf(generation.algorithm), digest, options, std::move(signed_done));
   };

@@ -176,7 +176,7 @@ class AuthenticationCustodianTest : public ::testing::Test {
   Party bob_;
 };
 
-TEST_F(AuthenticationCustodianTest, S6AFinalWaitsInTheLaneOfItsOwnProcess) {
+TEST_F(AuthenticationCustodianTest, S6AFinalWaitsInTheLaneOfItsOwnProcessAmongThoseOfItsUser) {
   const StepResult request = Request();
   ASSERT_OK_AND_ASSIGN(const StepResult reply, Reply(*request.message, milliseconds(20'000)));
   ASSERT_OK_AND_ASSIGN(const StepResult final_step, Process(alice_, request.handshake_ticket, *reply.message));
@@ -187,6 +187,7 @@ TEST_F(AuthenticationCustodianTest, S6AFinalWaitsInTheLaneOfItsOwnProcess) {
   EXPECT_EQ(asked[0].fairness.size(), 32U) << "the peer's certificate";
   EXPECT_EQ(asked[1].work_class, WorkClass::kCompletion);
   EXPECT_EQ(asked[1].fairness, CallerBinding(alice_.caller));
+  EXPECT_NE(asked[1].group, "") << "the user";
 }
 
 TEST_F(AuthenticationCustodianTest, S6OneReplyBuysOneSignatureHoweverOftenItIsProcessed) {

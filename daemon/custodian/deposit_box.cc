@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <queue>
 #include <thread>
@@ -40,6 +41,7 @@ class DepositBox::Core : public std::enable_shared_from_this<DepositBox::Core> {
   };
   struct Deposit {
     std::string owner;
+    std::string lane;
     std::string pair;
     KeyBackend* backend = nullptr;
     KeyBackend::WorkId work = 0;
@@ -53,6 +55,14 @@ class DepositBox::Core : public std::enable_shared_from_this<DepositBox::Core> {
     // Tells this deposit from a later one under the same key.
     uint64_t serial = 0;
   };
+  // Lane is the keys of its deposits, in `deposits_`, by serial: the newest is last.
+  using Lane = std::map<uint64_t, const std::string*>;
+  struct Owner {
+    uint32_t user = 0;
+    size_t size = 0;
+    std::unordered_map<std::string, Lane> lanes;
+  };
+  using Deposits = std::unordered_map<std::string, Deposit>;
   struct Alarm {
     Time when;
     std::string key;
@@ -78,9 +88,11 @@ class DepositBox::Core : public std::enable_shared_from_this<DepositBox::Core> {
     if (is_next) wake_.notify_one();
   }
   void OnDone(const std::string& key, uint64_t serial, absl::StatusOr<Signature> result);
-  std::optional<Cancellation> SupersedeLocked(const std::string& pair, const std::string& key);
-  std::optional<Cancellation> RemoveLocked(std::unordered_map<std::string, Deposit>::iterator entry);
-  std::optional<Cancellation> TickLocked(const Alarm& alarm, Time now);
+  bool MakeRoomLocked(const Order& order, std::vector<Cancellation>& cancelled);
+  const Owner* FindCrowdLocked(const Order& order) const;
+  Deposits::iterator AddLocked(const Order& order, const std::string& key);
+  void RemoveLocked(Deposits::iterator entry, std::vector<Cancellation>& cancelled);
+  void TickLocked(const Alarm& alarm, Time now, std::vector<Cancellation>& cancelled);
   void RunTimer();
 
   WorkerPool* const pool_;
@@ -89,42 +101,31 @@ class DepositBox::Core : public std::enable_shared_from_this<DepositBox::Core> {
   std::condition_variable wake_;
   bool stopped_ = false;
   uint64_t next_serial_ = 0;
-  std::unordered_map<std::string, Deposit> deposits_;   // by owner and digest
+  Deposits deposits_;                                   // by owner and digest
   std::unordered_map<std::string, std::string> pairs_;  // pair to the key of its outstanding deposit
-  std::unordered_map<std::string, size_t> owners_;
+  std::unordered_map<std::string, Owner> owners_;
+  std::unordered_map<uint32_t, size_t> users_;  // how many deposits they have
   std::priority_queue<Alarm, std::vector<Alarm>, std::greater<>> alarms_;
   std::thread timer_;
 };
 
 void DepositBox::Core::Collect(Order order, Time until, Done done) {
   const std::string key = order.owner + order.digest;
-  const std::string pair = order.owner + order.pair;
-  std::optional<Cancellation> superseded;
+  std::vector<Cancellation> cancelled;
+  // Of a new deposit.
   uint64_t serial = 0;
   {
     const std::lock_guard lock(mutex_);
     const Time now = std::chrono::steady_clock::now();
     if (stopped_) return Answer(std::move(done), std::nullopt);
     auto entry = deposits_.find(key);
-    const bool is_new = entry == deposits_.end();
-    if (is_new) {
-      const auto owned = owners_.find(order.owner);
-      if ((owned != owners_.end() && owned->second >= limits_.per_owner) || deposits_.size() >= limits_.total) {
+    if (entry == deposits_.end()) {
+      if (!MakeRoomLocked(order, cancelled)) {
         return Answer(std::move(done), absl::ResourceExhaustedError("too many handshakes of this process wait for "
                                                                     "signatures; try again when some are done"));
       }
-      ++owners_[order.owner];
-      superseded = SupersedeLocked(pair, key);
-      serial = ++next_serial_;
-      entry = deposits_
-                  .emplace(key, Deposit{.owner = order.owner,
-                                        .pair = pair,
-                                        .backend = order.backend,
-                                        .signature = std::nullopt,
-                                        .waiters = {},
-                                        .expires = {},
-                                        .serial = serial})
-                  .first;
+      entry = AddLocked(order, key);
+      serial = entry->second.serial;
     }
     Deposit& deposit = entry->second;
     if (deposit.signature.has_value()) return Answer(std::move(done), *deposit.signature);
@@ -135,9 +136,9 @@ void DepositBox::Core::Collect(Order order, Time until, Done done) {
     } else {
       Answer(std::move(done), std::nullopt);
     }
-    if (!is_new) return;
+    if (serial == 0) return;
   }
-  if (superseded.has_value()) superseded->backend->Cancel(superseded->work);
+  for (const Cancellation& each : cancelled) each.backend->Cancel(each.work);
   // Outside the lock: a full queue answers before Submit returns.
   const KeyBackend::WorkId work =
       order.submit([core = shared_from_this(), key, serial](absl::StatusOr<Signature> result) {
@@ -165,7 +166,8 @@ void DepositBox::Core::OnDone(const std::string& key, uint64_t serial, absl::Sta
   deposit.waiters.clear();
   deposit.has_work = false;
   if (!result.ok()) {
-    RemoveLocked(entry);
+    std::vector<Cancellation> none;
+    RemoveLocked(entry, none);
     return;
   }
   deposit.signature = *std::move(result);
@@ -173,37 +175,89 @@ void DepositBox::Core::OnDone(const std::string& key, uint64_t serial, absl::Sta
   SetAlarm(deposit.expires, key, deposit);
 }
 
-std::optional<DepositBox::Core::Cancellation> DepositBox::Core::SupersedeLocked(const std::string& pair,
-                                                                                const std::string& key) {
-  std::optional<Cancellation> cancellation;
-  const auto older = pairs_.find(pair);
-  if (older != pairs_.end()) {
-    const auto entry = deposits_.find(older->second);
-    if (entry != deposits_.end()) cancellation = RemoveLocked(entry);
+// MakeRoomLocked takes out what a new order supersedes, or else what gives way to it; false if there is no room.
+bool DepositBox::Core::MakeRoomLocked(const Order& order, std::vector<Cancellation>& cancelled) {
+  if (const auto older = pairs_.find(order.owner + order.pair); older != pairs_.end()) {
+    RemoveLocked(deposits_.find(older->second), cancelled);
+    return true;
   }
-  pairs_[pair] = key;
-  return cancellation;
+  const auto owner = owners_.find(order.owner);
+  const Owner* crowd = nullptr;
+  size_t least = 1;
+  if (owner != owners_.end() && owner->second.size >= limits_.per_owner) {
+    crowd = &owner->second;
+    const auto lane = crowd->lanes.find(order.lane);
+    // One more in the place of one less must make it fairer, or two would displace each other for ever.
+    least = 2 + (lane == crowd->lanes.end() ? 0 : lane->second.size());
+  } else if (deposits_.size() >= limits_.total) {
+    crowd = FindCrowdLocked(order);
+  } else {
+    return true;
+  }
+  if (crowd == nullptr) return false;
+  const auto longest = std::ranges::max_element(crowd->lanes, {}, [](const auto& each) { return each.second.size(); });
+  if (longest->second.size() < least) return false;
+  RemoveLocked(deposits_.find(*longest->second.rbegin()->second), cancelled);
+  return true;
 }
 
-std::optional<DepositBox::Core::Cancellation> DepositBox::Core::RemoveLocked(
-    std::unordered_map<std::string, Deposit>::iterator entry) {
+// FindCrowdLocked returns the largest process of the user who gives way to `order`, or null.
+const DepositBox::Core::Owner* DepositBox::Core::FindCrowdLocked(const Order& order) const {
+  const auto largest = std::ranges::max_element(users_, {}, [](const auto& each) { return each.second; });
+  const auto mine = users_.find(order.user);
+  const bool from_others = largest->second >= 2 + (mine == users_.end() ? 0 : mine->second);
+  const uint32_t user = from_others ? largest->first : order.user;
+  const Owner* crowd = nullptr;
+  for (const auto& [name, owner] : owners_) {
+    if (owner.user == user && (crowd == nullptr || owner.size > crowd->size)) crowd = &owner;
+  }
+  if (from_others || crowd == nullptr) return crowd;
+  const auto owner = owners_.find(order.owner);
+  return crowd->size >= 2 + (owner == owners_.end() ? 0 : owner->second.size) ? crowd : nullptr;
+}
+
+DepositBox::Core::Deposits::iterator DepositBox::Core::AddLocked(const Order& order, const std::string& key) {
+  const uint64_t serial = ++next_serial_;
+  const std::string pair = order.owner + order.pair;
+  const auto entry = deposits_
+                         .emplace(key, Deposit{.owner = order.owner,
+                                               .lane = order.lane,
+                                               .pair = pair,
+                                               .backend = order.backend,
+                                               .signature = std::nullopt,
+                                               .waiters = {},
+                                               .expires = {},
+                                               .serial = serial})
+                         .first;
+  Owner& owner = owners_[order.owner];
+  owner.user = order.user;
+  ++owner.size;
+  owner.lanes[order.lane].emplace(serial, &entry->first);
+  ++users_[order.user];
+  pairs_[pair] = key;
+  return entry;
+}
+
+void DepositBox::Core::RemoveLocked(Deposits::iterator entry, std::vector<Cancellation>& cancelled) {
   Deposit& deposit = entry->second;
   for (Waiter& waiter : deposit.waiters) Answer(std::move(waiter.done), std::nullopt);
-  std::optional<Cancellation> cancellation;
-  if (deposit.has_work) cancellation = Cancellation{deposit.backend, deposit.work};
-  const auto pair = pairs_.find(deposit.pair);
-  if (pair != pairs_.end() && pair->second == entry->first) pairs_.erase(pair);
+  if (deposit.has_work) cancelled.push_back({deposit.backend, deposit.work});
+  pairs_.erase(deposit.pair);
   const auto owner = owners_.find(deposit.owner);
-  if (owner != owners_.end() && --owner->second == 0) owners_.erase(owner);
+  const auto lane = owner->second.lanes.find(deposit.lane);
+  lane->second.erase(deposit.serial);
+  if (lane->second.empty()) owner->second.lanes.erase(lane);
+  const auto user = users_.find(owner->second.user);
+  if (--user->second == 0) users_.erase(user);
+  if (--owner->second.size == 0) owners_.erase(owner);
   deposits_.erase(entry);
-  return cancellation;
 }
 
-std::optional<DepositBox::Core::Cancellation> DepositBox::Core::TickLocked(const Alarm& alarm, Time now) {
+void DepositBox::Core::TickLocked(const Alarm& alarm, Time now, std::vector<Cancellation>& cancelled) {
   const auto entry = deposits_.find(alarm.key);
-  if (entry == deposits_.end() || entry->second.serial != alarm.serial) return std::nullopt;
+  if (entry == deposits_.end() || entry->second.serial != alarm.serial) return;
   Deposit& deposit = entry->second;
-  if (deposit.expires <= now) return RemoveLocked(entry);
+  if (deposit.expires <= now) return RemoveLocked(entry, cancelled);
   Time next = deposit.expires;
   std::vector<Waiter> rest;
   for (Waiter& waiter : deposit.waiters) {
@@ -217,7 +271,6 @@ std::optional<DepositBox::Core::Cancellation> DepositBox::Core::TickLocked(const
   deposit.waiters = std::move(rest);
   if (deposit.alarm <= now) deposit.alarm = Time::max();
   SetAlarm(next, alarm.key, deposit);
-  return std::nullopt;
 }
 
 void DepositBox::Core::RunTimer() {
@@ -235,11 +288,12 @@ void DepositBox::Core::RunTimer() {
     }
     const Alarm alarm = alarms_.top();
     alarms_.pop();
-    const std::optional<Cancellation> cancellation = TickLocked(alarm, now);
-    if (!cancellation.has_value()) continue;
+    std::vector<Cancellation> cancelled;
+    TickLocked(alarm, now, cancelled);
+    if (cancelled.empty()) continue;
     // Cancel calls the completion on this thread.
     lock.unlock();
-    cancellation->backend->Cancel(cancellation->work);
+    for (const Cancellation& each : cancelled) each.backend->Cancel(each.work);
     lock.lock();
   }
 }

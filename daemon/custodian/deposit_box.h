@@ -16,7 +16,11 @@ namespace ddskey {
 // DepositBox keeps device work that outlives the call that asked for it (S-4). Work is known by its owner and
 // what is to be signed: who asks again finds it in its place in the queue, or its signature. It is given up when nobody
 // asked for it during 5 s; a signature is kept for 30 s. A restart of the daemon loses it, and the ticket makes it
-// again. Thread-safe.
+// again.
+//
+// It is bounded, for each process and in all. Whoever has much in a full box makes room for whoever has little: of a
+// process the lane with the most deposits, of all processes the largest of the user with the most. What gave way is
+// pending for whoever waits for it, and may be ordered again. Thread-safe.
 class DepositBox {
  public:
   struct Limits {
@@ -28,8 +32,11 @@ class DepositBox {
 
   // Order is one piece of work.
   struct Order {
-    // Names the calling process.
+    // Names the calling process, and its user.
     std::string owner;
+    uint32_t user = 0;
+    // On whose account the process orders it: for Replies the peer's certificate.
+    std::string lane = {};
     // SHA-256 of the octets to be signed, which a ticket always gives again.
     std::string digest;
     // Names the two participants and the step: of a pair only the newest work is outstanding (S-6).
@@ -48,8 +55,8 @@ class DepositBox {
   // The destructor answers everyone who waits with nothing.
   ~DepositBox();
 
-  // Collect asks for the work of `order` and waits until `until` at the longest. RESOURCE_EXHAUSTED if the owner has
-  // too many deposits.
+  // Collect asks for the work of `order` and waits until `until` at the longest. RESOURCE_EXHAUSTED if the owner,
+  // or all together, have too many deposits and none makes room.
   void Collect(Order order, std::chrono::steady_clock::time_point until, Done done);
 
   // size is the number of deposits held.

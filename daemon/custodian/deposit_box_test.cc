@@ -67,8 +67,14 @@ class DepositBoxTest : public ::testing::Test {
   }
 
   DepositBox::Order Order(const std::string& ticket, const std::string& pair = "pair",
-                          const std::string& owner = "owner") {
-    return {.owner = owner, .digest = ticket, .pair = pair, .backend = &device_, .submit = [this](auto done) {
+                          const std::string& owner = "owner", uint32_t user = 0, const std::string& lane = "") {
+    return {.owner = owner,
+            .user = user,
+            .lane = lane,
+            .digest = ticket,
+            .pair = pair,
+            .backend = &device_,
+            .submit = [this](auto done) {
               return device_.SubmitSign({}, SignatureScheme::kEcdsaSha256, "", {}, std::move(done));
             }};
   }
@@ -202,6 +208,44 @@ TEST_F(DepositBoxTest, DepositsOfOneOwnerAreBoundedAndOthersUnhurt) {
   EXPECT_THAT(Answers(1), ::testing::ElementsAre("RESOURCE_EXHAUSTED"));
   box.Collect(Order("t", "p", "somebody else"), In(std::chrono::seconds(20)), Note());
   EXPECT_EQ(box.size(), 4U);
+}
+
+TEST_F(DepositBoxTest, S6CapturedCertificatesThatFillTheShareOfAProcessMakeRoomForAnotherPeer) {
+  DepositBox& box = Box({.per_owner = 6});
+  const auto collect = [&](const std::string& lane, int number) {
+    const std::string name = lane + std::to_string(number);
+    box.Collect(Order(name, name, "owner", 0, lane), In(std::chrono::seconds(20)), Note());
+  };
+  for (int i = 0; i < 3; ++i) collect("captured", i);
+  for (int i = 0; i < 3; ++i) collect("stolen", i);
+  EXPECT_EQ(device_.cancelled, 0);
+  collect("honest", 0);
+  EXPECT_EQ(device_.cancelled, 1);
+  EXPECT_THAT(Answers(1), ::testing::ElementsAre("pending")) << "what gave way may be asked for again";
+  EXPECT_EQ(box.size(), 6U);
+  collect("captured", 9);
+  collect("stolen", 9);
+  EXPECT_THAT(Answers(3), ::testing::Contains("RESOURCE_EXHAUSTED"));
+  device_.Finish(7, Signature{"honest"});
+  EXPECT_EQ(Answers(4).back(), "honest");
+}
+
+TEST_F(DepositBoxTest, S17AUserWhoseProcessesFillTheBoxMakesRoomForOthers) {
+  DepositBox& box = Box({.per_owner = 4, .total = 10});
+  const auto collect = [&](const std::string& owner, uint32_t user, int number) {
+    const std::string name = std::to_string(number);
+    box.Collect(Order(name, name, owner, user), In(std::chrono::seconds(20)), Note());
+  };
+  for (int i = 0; i < 10; ++i) collect("process " + std::to_string(i / 4), 1, i);
+  EXPECT_EQ(device_.cancelled, 0);
+  for (int i = 0; i < 4; ++i) collect("honest", 2, i);
+  EXPECT_EQ(device_.cancelled, 4);
+  EXPECT_EQ(box.size(), 10U);
+  // Its processes share alike.
+  collect("process 3", 1, 0);
+  EXPECT_EQ(device_.cancelled, 5);
+  EXPECT_EQ(box.size(), 10U);
+  EXPECT_THAT(Answers(5), ::testing::Each("pending"));
 }
 
 TEST_F(DepositBoxTest, ItsEndAnswersEveryoneAndLateCompletionsDoNoHarm) {
