@@ -94,6 +94,24 @@ TEST_F(ContractTest, APeerOfAnotherClassIsRefusedWhenTheHandshakeBegins) {
   EXPECT_THAT(error.message(), HasSubstr("DDS:Auth:PKI-DH:1.0"));
 }
 
+TEST_F(ContractTest, APeerWhoseIdentityTokenHasAClassAndNoPropertiesIsTaken) {
+  // Connext sends none; class ids differ in the minor version.
+  for (const char* class_id : {"DDS:Auth:PKI-DH:1.0", "DDS:Auth:PKI-DH:1.2"}) {
+    identity_.Clear();
+    identity_.SetClass(class_id);
+    remote_ = 0;
+    ValidateRemote(local_->handle());
+    int64_t handshake = 0;
+    Token message;
+    DDS_Security_OctetSeq data = {};
+    PluginError error;
+    EXPECT_EQ(plugin()->begin_handshake_request(plugin(), &handshake, message.get(), local_->handle(), remote_, &data,
+                                                error.get()),
+              DDS_SECURITY_VALIDATION_PENDING_HANDSHAKE_MESSAGE)
+        << class_id << ": " << error.message();
+  }
+}
+
 TEST_F(ContractTest, StaleAndForeignHandlesAreRefusedEverywhere) {
   ValidateRemote(local_->handle());
   const auto other_domain = PluginHost::Load(kShimPlugin);
