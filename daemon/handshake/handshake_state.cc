@@ -41,15 +41,18 @@ std::optional<HandshakeState> DecodeState(std::string_view body) {
   HandshakeState state;
   const auto local = ParseGuid(reader.Get());
   const auto remote = ParseGuid(reader.Get());
-  state.domain_id = static_cast<uint32_t>(reader.GetNumber());
+  const uint64_t domain_id = reader.GetNumber();
+  state.domain_id = static_cast<uint32_t>(domain_id);
   for (const auto field : kTexts) state.*field = reader.Get();
+  bool good = domain_id == state.domain_id;
   for (const auto field : kOwn) {
-    const bool is_there = reader.GetNumber() == 1;
+    const uint64_t is_there = reader.GetNumber();
     const std::string_view value = reader.Get();
-    if (is_there) state.own.*field = value;
+    good = good && (is_there == 1 || (is_there == 0 && value.empty()));
+    if (is_there == 1) state.own.*field = value;
   }
   state.key_agreement = reader.Get();
-  if (!reader.Done() || !local.has_value() || !remote.has_value()) return std::nullopt;
+  if (!good || !reader.Done() || !local.has_value() || !remote.has_value()) return std::nullopt;
   state.local_guid = *local;
   state.remote_guid = *remote;
   return state;

@@ -18,8 +18,8 @@ namespace {
 constexpr off_t kLargest = 4096;
 
 absl::StatusOr<std::optional<SecretBytes>> ReadAll(int descriptor, const struct stat& info, const std::string& what) {
-  if (info.st_size == 0) return std::nullopt;
-  if (info.st_size > kLargest) return absl::DataLossError(absl::StrCat(what, " is not a file of ticket roots"));
+  // What was never saved here cannot keep a daemon from starting.
+  if (info.st_size == 0 || info.st_size > kLargest) return std::nullopt;
   ASSIGN_OR_RETURN(SecretBytes content, SecretBytes::Allocate(static_cast<size_t>(info.st_size)));
   const std::span<uint8_t> octets = content.Reveal(SecretAccess());
   size_t done = 0;
@@ -77,7 +77,14 @@ absl::StatusOr<std::optional<SecretBytes>> DescriptorRootStorage::Load() {
 }
 
 absl::Status DescriptorRootStorage::Save(const SecretBytes& content) {
-  return WriteAll(descriptor_, content, "the kept ticket roots");
+  RETURN_IF_ERROR(WriteAll(descriptor_, content, "the kept ticket roots"));
+  // Something longer was here; with its end the roots would not be known again.
+  struct stat info = {};
+  const auto size = static_cast<off_t>(content.size());
+  if (fstat(descriptor_, &info) != 0 || (info.st_size != size && ftruncate(descriptor_, size) != 0)) {
+    return absl::ErrnoToStatus(errno, "cutting the kept ticket roots");
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace ddskey

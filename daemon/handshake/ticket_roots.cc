@@ -83,7 +83,9 @@ bool TicketRoots::Decode(const SecretBytes& content) {
   identities_ = GetRecord(from);
   current_ = GetRecord(from);
   previous_ = GetRecord(from);
-  return identities_ != nullptr && current_ != nullptr && previous_ != nullptr;
+  if (identities_ == nullptr || current_ == nullptr || previous_ == nullptr) return false;
+  // Roots are found by their numbers; the same twice are not what was saved.
+  return identities_->id != current_->id && identities_->id != previous_->id && current_->id != previous_->id;
 }
 
 absl::Status TicketRoots::SaveLocked() {
