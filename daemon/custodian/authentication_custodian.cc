@@ -151,6 +151,15 @@ absl::Status AuthenticationCustodian::UseTrust(const Subject& caller, const Loca
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::shared_ptr<const Certificate>> AuthenticationCustodian::ValidateOwn(const Subject& caller,
+                                                                                        const std::string& key_name,
+                                                                                        const KeyGeneration& generation,
+                                                                                        const TrustStore& trust) const {
+  auto own = parts_.validator.Validate(generation.certificate_chain, trust, parts_.clock(), caller.uid);
+  if (own.ok() || absl::IsInternal(own.status())) return own;
+  return NeedsCertificate(key_name, absl::StrCat("has a certificate that is not good now: ", own.status().message()));
+}
+
 absl::StatusOr<LocalIdentity> AuthenticationCustodian::Validate(const Subject& caller,
                                                                 const LocalIdentityRequest& request, Trail& trail) {
   ASSIGN_OR_RETURN(const auto identity, FindPermitted(caller, request.key_name, trail));
@@ -164,12 +173,8 @@ absl::StatusOr<LocalIdentity> AuthenticationCustodian::Validate(const Subject& c
   ASSIGN_OR_RETURN(const auto trust, participant.own_trust
                                          ? trust_.Get(participant.anchors, participant.revocation_lists)
                                          : trust_.Get({identity->anchors}, {}));
-  const auto own = parts_.validator.Validate(generation.certificate_chain, *trust, parts_.clock());
-  if (!own.ok()) {
-    return NeedsCertificate(request.key_name,
-                            absl::StrCat("has a certificate that is not good now: ", own.status().message()));
-  }
-  const Certificate& certificate = **own;
+  ASSIGN_OR_RETURN(const auto own, ValidateOwn(caller, request.key_name, generation, *trust));
+  const Certificate& certificate = *own;
   // Access control reads the subject in the certificate of the QoS, which may be older than the installed one.
   ASSIGN_OR_RETURN(const std::vector<Certificate> from_qos, Certificate::ParsePem(request.certificate));
   if (from_qos.front().subject_der() != certificate.subject_der()) {
@@ -215,6 +220,8 @@ absl::StatusOr<AuthenticationCustodian::Admitted> AuthenticationCustodian::Admit
   }
   ASSIGN_OR_RETURN(auto trust, participant->own_trust ? trust_.Get(participant->anchors, participant->revocation_lists)
                                                       : trust_.Get({identity->anchors}, {}));
+  // It may have expired since the participant began.
+  RETURN_IF_ERROR(ValidateOwn(caller, participant->key_name, identity->current(), *trust).status());
   return Admitted{*std::move(participant), std::move(identity), std::move(trust)};
 }
 
@@ -224,7 +231,7 @@ absl::StatusOr<std::shared_ptr<const Certificate>> AuthenticationCustodian::Admi
                                                                                       Trail& trail) const {
   trail.Peer("", HexPrefix(Sha256(peer_pem)));
   ASSIGN_OR_RETURN(std::shared_ptr<const Certificate> peer,
-                   parts_.validator.Validate(peer_pem, *admitted.trust, parts_.clock()));
+                   parts_.validator.Validate(peer_pem, *admitted.trust, parts_.clock(), caller.uid));
   trail.Peer(peer->subject(), HexPrefix(peer->digest()));
   const Decision decision = parts_.authorizer.policy()->Evaluate(
       caller, Action::kHandshake, admitted.participant.key_name,

@@ -121,6 +121,9 @@ class AuthenticationCustodian {
                                                                 Trail& trail) const;
   absl::Status UseTrust(const Subject& caller, const LocalIdentityRequest& request, const Identity& identity,
                         Participant& participant, Trail& trail) const;
+  absl::StatusOr<std::shared_ptr<const Certificate>> ValidateOwn(const Subject& caller, const std::string& key_name,
+                                                                 const KeyGeneration& generation,
+                                                                 const TrustStore& trust) const;
   absl::StatusOr<Admitted> Admit(const Subject& caller, const std::string& identity_ticket, Trail& trail) const;
   absl::StatusOr<std::shared_ptr<const Certificate>> AdmitPeer(const Subject& caller, const Admitted& admitted,
                                                                const std::string& peer_pem, Trail& trail) const;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <future>
 #include <memory>
 #include <mutex>
@@ -26,6 +27,7 @@ using ::ddskey::test::StatusIs;
 using ::ddskey::test::WaitFor;
 using std::chrono::milliseconds;
 using ::testing::Contains;
+using ::testing::HasSubstr;
 
 constexpr uint32_t kDomain = 7;
 constexpr char kPolicy[] = R"(rule { name: "users" effect: ALLOW caller { uid: 1000 } key: "*" operation: HANDSHAKE })";
@@ -91,7 +93,7 @@ class AuthenticationCustodianTest : public ::testing::Test {
     sealer_ = std::make_unique<TicketSealer>(*roots_, "instance");
     pool_ = std::make_unique<WorkerPool>(2);
     custodian_ = std::make_unique<AuthenticationCustodian>(AuthenticationCustodian::Parts{
-        *pool_, *authorizer_, *keys_, *backends_, *validator_, *sealer_, &absl::Now, {}});
+        *pool_, *authorizer_, *keys_, *backends_, *validator_, *sealer_, [this] { return absl::Now() + later_; }, {}});
     alice_ = MakeParty("alice", Caller(10));
     bob_ = MakeParty("bob", Caller(20));
   }
@@ -160,6 +162,8 @@ class AuthenticationCustodianTest : public ::testing::Test {
     return Wait<StepResult>(&AuthenticationCustodian::SignHandshake, party.caller, party.identity.ticket, ticket, wait);
   }
 
+  // How far the clock is ahead.
+  absl::Duration later_;
   test::TempDir dir_;
   test::TestCa ca_ = test::TestCa::Root("identity CA");
   NotedAudit audit_;
@@ -230,6 +234,54 @@ TEST_F(AuthenticationCustodianTest, S16WhatTheDeviceSignsIsRecordedEvenIfNobodyC
   device_->Release();
   ASSERT_OK(Sign(bob_, pending.sign_ticket, milliseconds(20'000)).status());
   EXPECT_THAT(audit_.Take(), Contains("SignHandshake allowed"));
+}
+
+TEST_F(AuthenticationCustodianTest, S8ARefusedPeerThatComesBackCostsALookUpAndNoValidation) {
+  HandshakeToken request = *Request().message;
+  // Without hash_c1, which is optional, nothing but the certificate is wrong.
+  std::erase_if(request.binary_properties, [](const BinaryProperty& each) { return each.name == "hash_c1"; });
+  const auto certificate = std::ranges::find(request.binary_properties, "c.id", &BinaryProperty::name);
+  ASSERT_NE(certificate, request.binary_properties.end());
+  const std::string key = test::TestKey::Generate().public_key();
+  for (const std::string& bad :
+       {test::TestCa::Root("foreign CA").Issue(key), ca_.Issue(key, {.not_after = absl::Now() - absl::Hours(1)}),
+        ca_.Issue(key, {.not_before = absl::Now() + absl::Hours(1)}), std::string("junk")}) {
+    certificate->value = bad;
+    EXPECT_FALSE(Reply(request, milliseconds(0)).ok());
+    const uint64_t before = validator_->validations();
+    for (int i = 0; i < 20; ++i) EXPECT_FALSE(Reply(request, milliseconds(0)).ok());
+    EXPECT_EQ(validator_->validations(), before);
+  }
+  EXPECT_EQ(device_->signatures(), 0U);
+}
+
+TEST_F(AuthenticationCustodianTest, S5ACertificateOfItsOwnThatHasExpiredEndsEveryStep) {
+  const auto refused = StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("not good now: [expired]"));
+  const auto expire = [this](bool expired) { later_ = expired ? absl::Hours(24 * 3651) : absl::ZeroDuration(); };
+  expire(true);
+  EXPECT_THAT(Wait<StepResult>(&AuthenticationCustodian::BeginHandshakeRequest, alice_.caller, alice_.identity.ticket,
+                               Offer(alice_, bob_)),
+              refused);
+  expire(false);
+  const StepResult request = Request();
+  expire(true);
+  EXPECT_THAT(Reply(*request.message, milliseconds(0)), refused);
+  expire(false);
+  device_->Hold();
+  ASSERT_OK_AND_ASSIGN(const StepResult pending, Reply(*request.message, milliseconds(1)));
+  expire(true);
+  EXPECT_THAT(Sign(bob_, pending.sign_ticket, milliseconds(0)), refused);
+  device_->Release();
+  expire(false);
+  ASSERT_OK_AND_ASSIGN(const StepResult reply, Sign(bob_, pending.sign_ticket, milliseconds(20'000)));
+  expire(true);
+  EXPECT_THAT(Process(alice_, request.handshake_ticket, *reply.message), refused);
+  expire(false);
+  ASSERT_OK_AND_ASSIGN(const StepResult final_step, Process(alice_, request.handshake_ticket, *reply.message));
+  expire(true);
+  EXPECT_THAT(Process(bob_, reply.handshake_ticket, *final_step.message), refused);
+  expire(false);
+  EXPECT_OK(Process(bob_, reply.handshake_ticket, *final_step.message).status());
 }
 
 // Without access control there is no permissions document, and c.perm is empty.

@@ -28,7 +28,9 @@ constexpr size_t kMostCertificates = 10;
 constexpr int kMostIntermediates = 9;
 // 112 bits of security: nothing on a path is signed with SHA-1 or below RSA-2048.
 constexpr int kSecurityLevel = 2;
-constexpr size_t kCacheCapacity = 1024;
+// Verdicts kept, of all callers and of one user.
+constexpr size_t kCacheCapacity = 2048;
+constexpr size_t kCacheShare = 1024;
 
 bool IsAboutLists(int error) {
   switch (error) {
@@ -80,6 +82,9 @@ int OnError(int ok, X509_STORE_CTX* context) {
 
 absl::Status RefusePath(X509_STORE_CTX* context, const Certificate& leaf) {
   const int error = X509_STORE_CTX_get_error(context);
+  if (error == X509_V_ERR_OUT_OF_MEM || error == X509_V_ERR_UNSPECIFIED) {
+    return absl::InternalError("cannot make a path validation");
+  }
   const X509* const at = X509_STORE_CTX_get_current_cert(context);
   std::string where;
   if (at != nullptr && X509_cmp(at, leaf.x509()) != 0) {
@@ -178,7 +183,7 @@ Verdict Judge(std::string_view pem, const TrustStore& trust, absl::Time now) {
 class CachingValidator : public CertificateValidator {
  public:
   absl::StatusOr<std::shared_ptr<const Certificate>> Validate(std::string_view pem, const TrustStore& trust,
-                                                              absl::Time now) override {
+                                                              absl::Time now, uint32_t account) override {
     if (pem.size() > kLargestDocument) {
       return absl::InvalidArgumentError(
           absl::StrCat("[certificate_format] the document is larger than ", kLargestDocument, " octets"));
@@ -189,7 +194,8 @@ class CachingValidator : public CertificateValidator {
     validations_.fetch_add(1, std::memory_order_relaxed);
     Verdict verdict = Judge(pem, trust, now);
     auto result = verdict.result;
-    (result.ok() ? good_ : bad_).Put(key, std::move(verdict));
+    // That there was no memory just now is no verdict.
+    if (!absl::IsInternal(result.status())) (result.ok() ? good_ : bad_).Put(key, account, std::move(verdict));
     return result;
   }
 
@@ -197,8 +203,8 @@ class CachingValidator : public CertificateValidator {
 
  private:
   // Apart, so that strangers with bad certificates cannot push out the good ones.
-  trust::ValidationCache good_{kCacheCapacity};
-  trust::ValidationCache bad_{kCacheCapacity};
+  trust::ValidationCache good_{kCacheCapacity, kCacheShare};
+  trust::ValidationCache bad_{kCacheCapacity, kCacheShare};
   std::atomic<uint64_t> validations_ = 0;
 };
 

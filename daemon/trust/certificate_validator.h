@@ -12,9 +12,10 @@
 
 namespace ddskey {
 
-// CertificateValidator decides whether a certificate is good, now, under a trust store. Results are cached, positive
-// and negative ones apart, each bounded (S-8); a cached result is never served past the next date of a certificate or
-// CRL that could change it. Thread-safe.
+// CertificateValidator decides whether a certificate is good, now, under a trust store. Results are cached by the trust
+// store and the octets as received, positive and negative ones apart, each bounded, for each account and in all (S-8):
+// a refused peer that comes back costs a look-up. A cached result is never served past the next date of a certificate
+// or CRL that could change it, nor before the last such date. Thread-safe.
 class CertificateValidator {
  public:
   static std::unique_ptr<CertificateValidator> Create();
@@ -31,9 +32,12 @@ class CertificateValidator {
   //   "[issuer]"             a signature on the path is not good.
   // A validity period begins with not_before and ends just before not_after. Certificates whose issuer has no CRL in
   // `trust` are not checked for revocation. Key usage of the leaf is not looked at: many peers' certificates have none.
-  // INVALID_ARGUMENT for the first two, PERMISSION_DENIED for the others; messages name the subject, escaped.
+  // INVALID_ARGUMENT for the first two, PERMISSION_DENIED for the others; messages name the subject, escaped. INTERNAL
+  // if this host could not make the checks, which says nothing about the certificate.
+  //
+  // `account` is the uid for whom it is done, whose share of the cache the result takes.
   virtual absl::StatusOr<std::shared_ptr<const Certificate>> Validate(std::string_view pem, const TrustStore& trust,
-                                                                      absl::Time now) = 0;
+                                                                      absl::Time now, uint32_t account = 0) = 0;
 
   // validations counts the validations that were not answered from a cache.
   virtual uint64_t validations() const = 0;

@@ -1,5 +1,9 @@
 #include "daemon/trust/validation_cache.h"
 
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
 namespace ddskey::trust {
 
 std::optional<absl::StatusOr<std::shared_ptr<const Certificate>>> ValidationCache::Find(const std::string& key,
@@ -7,25 +11,37 @@ std::optional<absl::StatusOr<std::shared_ptr<const Certificate>>> ValidationCach
   const std::lock_guard lock(mutex_);
   const auto found = index_.find(key);
   if (found == index_.end()) return std::nullopt;
-  const Verdict& verdict = found->second->second;
+  const Verdict& verdict = found->second->verdict;
   if (now < verdict.from || now >= verdict.until) return std::nullopt;
-  entries_.splice(entries_.begin(), entries_, found->second);
+  Entries& entries = accounts_.find(found->second->account)->second;
+  entries.splice(entries.begin(), entries, found->second);
   return verdict.result;
 }
 
-void ValidationCache::Put(const std::string& key, Verdict verdict) {
+void ValidationCache::Put(const std::string& key, uint32_t account, Verdict verdict) {
   const std::lock_guard lock(mutex_);
-  if (const auto found = index_.find(key); found != index_.end()) {
-    found->second->second = std::move(verdict);
-    entries_.splice(entries_.begin(), entries_, found->second);
-    return;
+  if (const auto found = index_.find(key); found != index_.end()) Remove(found->second);
+  if (const auto own = accounts_.find(account); own != accounts_.end() && own->second.size() >= capacity_per_account_) {
+    Remove(std::prev(own->second.end()));
+  } else if (index_.size() >= capacity_) {
+    const auto largest = std::ranges::max_element(accounts_, {}, [](const auto& each) { return each.second.size(); });
+    Remove(std::prev(largest->second.end()));
   }
-  if (entries_.size() == capacity_) {
-    index_.erase(entries_.back().first);
-    entries_.pop_back();
-  }
-  entries_.emplace_front(key, std::move(verdict));
-  index_.emplace(key, entries_.begin());
+  Entries& entries = accounts_[account];
+  entries.push_front({key, account, std::move(verdict)});
+  index_.emplace(key, entries.begin());
+}
+
+size_t ValidationCache::size() const {
+  const std::lock_guard lock(mutex_);
+  return index_.size();
+}
+
+void ValidationCache::Remove(Entries::iterator entry) {
+  index_.erase(entry->key);
+  const auto account = accounts_.find(entry->account);
+  account->second.erase(entry);
+  if (account->second.empty()) accounts_.erase(account);
 }
 
 }  // namespace ddskey::trust

@@ -2,13 +2,13 @@
 #define DAEMON_TRUST_VALIDATION_CACHE_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
-#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -23,24 +23,37 @@ struct Verdict {
   absl::Time until = absl::InfiniteFuture();
 };
 
-// ValidationCache remembers the verdicts that were asked for last, up to a number. Thread-safe.
+// ValidationCache remembers the verdicts that were asked for last, up to a number of each account and of all. Whoever
+// has many validations made pushes out its own verdicts, and of all the accounts the one with the most. Thread-safe.
 class ValidationCache {
  public:
-  explicit ValidationCache(size_t capacity) : capacity_(capacity) {}
+  ValidationCache(size_t capacity, size_t capacity_per_account)
+      : capacity_(capacity), capacity_per_account_(capacity_per_account) {}
 
-  // Find returns the result under `key` if it holds at `now`.
+  // Find returns the result under `key` if it holds at `now`, whoever had it made.
   std::optional<absl::StatusOr<std::shared_ptr<const Certificate>>> Find(const std::string& key, absl::Time now);
 
-  // Put remembers a verdict, in the place of an older one under the same key or of the one not asked for longest.
-  void Put(const std::string& key, Verdict verdict);
+  // Put remembers a verdict on `account`, in the place of an older one under the same key or of the account's one not
+  // asked for longest.
+  void Put(const std::string& key, uint32_t account, Verdict verdict);
+
+  size_t size() const;
 
  private:
-  using Entries = std::list<std::pair<std::string, Verdict>>;
+  struct Entry {
+    std::string key;
+    uint32_t account;
+    Verdict verdict;
+  };
+  // The one asked for last is first.
+  using Entries = std::list<Entry>;
+
+  void Remove(Entries::iterator entry);
 
   const size_t capacity_;
-  std::mutex mutex_;
-  // The one asked for last is first.
-  Entries entries_;
+  const size_t capacity_per_account_;
+  mutable std::mutex mutex_;
+  std::unordered_map<uint32_t, Entries> accounts_;
   std::unordered_map<std::string, Entries::iterator> index_;
 };
 
