@@ -55,7 +55,8 @@ LocalParticipant LocalOf(const Participant& participant, const KeyGeneration& ge
           .algorithm = generation.algorithm,
           .certificate = generation.certificate_chain,
           .guid = participant.guid,
-          .domain_id = participant.domain_id};
+          .domain_id = participant.domain_id,
+          .key_agreement = participant.key_agreement};
 }
 
 PeerCredential CredentialOf(const std::shared_ptr<const Certificate>& certificate) {
@@ -169,6 +170,7 @@ absl::StatusOr<LocalIdentity> AuthenticationCustodian::Validate(const Subject& c
   participant.key_name = request.key_name;
   participant.identity_uuid = UuidOf(*identity);
   participant.domain_id = request.domain_id;
+  participant.key_agreement = request.key_agreement;
   RETURN_IF_ERROR(UseTrust(caller, request, *identity, participant, trail));
   ASSIGN_OR_RETURN(const auto trust, participant.own_trust
                                          ? trust_.Get(participant.anchors, participant.revocation_lists)

@@ -34,6 +34,7 @@ struct LocalIdentityRequest {
   std::string certificate;
   std::vector<std::string> anchors;
   std::vector<std::string> revocation_lists;
+  KeyAgreementChoice key_agreement = KeyAgreementChoice::kAuto;
 };
 
 // LocalIdentity is a validated local identity.

@@ -29,6 +29,7 @@ std::string EncodeParticipant(const Participant& participant) {
   writer.PutNumber(participant.own_trust ? 1 : 0);
   PutList(writer, participant.anchors);
   PutList(writer, participant.revocation_lists);
+  writer.PutNumber(static_cast<uint64_t>(participant.key_agreement));
   return writer.Take();
 }
 
@@ -43,6 +44,7 @@ std::optional<Participant> DecodeParticipant(std::string_view body) {
   participant.own_trust = reader.GetNumber() == 1;
   participant.anchors = GetList(reader);
   participant.revocation_lists = GetList(reader);
+  participant.key_agreement = static_cast<KeyAgreementChoice>(reader.GetNumber());
   if (!reader.Done() || !guid.has_value()) return std::nullopt;
   participant.guid = *guid;
   return participant;

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/handshake/key_agreements.h"
 #include "policy/policy.h"
 #include "proto/contract/guid.h"
 
@@ -25,6 +26,7 @@ struct Participant {
   bool own_trust = false;
   std::vector<std::string> anchors;
   std::vector<std::string> revocation_lists;
+  KeyAgreementChoice key_agreement = KeyAgreementChoice::kAuto;
 };
 
 // EncodeParticipant is the body of an identity ticket; DecodeParticipant the inverse.

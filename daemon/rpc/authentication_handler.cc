@@ -46,6 +46,23 @@ absl::StatusOr<std::vector<std::string>> Documents(const char* field, const List
   return std::vector<std::string>(list.begin(), list.end());
 }
 
+absl::StatusOr<KeyAgreementChoice> ToChoice(v1::KeyAgreementChoice choice) {
+  switch (choice) {
+    case v1::KEY_AGREEMENT_CHOICE_UNSPECIFIED:
+      return KeyAgreementChoice::kAuto;
+    case v1::KEY_AGREEMENT_CHOICE_DH:
+      return KeyAgreementChoice::kDh;
+    case v1::KEY_AGREEMENT_CHOICE_ECDH:
+      return KeyAgreementChoice::kEcdh;
+    case v1::KEY_AGREEMENT_CHOICE_DH_ONLY:
+      return KeyAgreementChoice::kDhOnly;
+    case v1::KEY_AGREEMENT_CHOICE_ECDH_ONLY:
+      return KeyAgreementChoice::kEcdhOnly;
+    default:
+      return absl::InvalidArgumentError("key_agreement is none that this daemon knows");
+  }
+}
+
 absl::StatusOr<LocalIdentityRequest> Parse(const v1::ValidateLocalIdentityRequest& request) {
   LocalIdentityRequest parsed;
   RETURN_IF_ERROR(CheckSize("key_name", request.key_name(), 1, 63));
@@ -55,6 +72,7 @@ absl::StatusOr<LocalIdentityRequest> Parse(const v1::ValidateLocalIdentityReques
   parsed.domain_id = request.domain_id();
   parsed.certificate = request.identity_certificate();
   ASSIGN_OR_RETURN(parsed.candidate_guid, GuidField("candidate_guid", request.candidate_guid()));
+  ASSIGN_OR_RETURN(parsed.key_agreement, ToChoice(request.key_agreement()));
   ASSIGN_OR_RETURN(parsed.anchors, Documents("identity_ca", request.identity_ca()));
   ASSIGN_OR_RETURN(parsed.revocation_lists, Documents("revocation_list", request.revocation_list()));
   return parsed;

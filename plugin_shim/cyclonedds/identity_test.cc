@@ -49,6 +49,24 @@ TEST_F(IdentityTest, TakesTheGuidAndTheTokenOfTheDaemon) {
   EXPECT_EQ(participant->identity_token().get()->properties._buffer[0].propagate, 0);
 }
 
+TEST_F(IdentityTest, BringsTheChosenKeyAgreementToTheDaemonByWhicheverName) {
+  Create(OptionsOf("talker", 0x01));
+  EXPECT_EQ(service_.last_identity().key_agreement(), v1::KEY_AGREEMENT_CHOICE_UNSPECIFIED);
+  for (const char* name : {"dds.sec.auth.builtin.PKI-DH.preferred_key_agreement",
+                           "com.rti.serv.secure.authentication.shared_secret_algorithm",
+                           "com.rti.serv.secure.authentication.key_establishment_algorithm", "ddskey.key_agreement"}) {
+    PluginParticipant::Options options = OptionsOf("talker", 0x01);
+    options.properties[name] = "DH";
+    Create(options);
+    EXPECT_EQ(service_.last_identity().key_agreement(), v1::KEY_AGREEMENT_CHOICE_DH) << name;
+  }
+  PluginParticipant::Options options = OptionsOf("talker", 0x01);
+  options.properties["com.rti.serv.secure.authentication.shared_secret_algorithm"] = "dh";
+  options.properties["ddskey.key_agreement"] = "ECDH-only";
+  Create(options);
+  EXPECT_EQ(service_.last_identity().key_agreement(), v1::KEY_AGREEMENT_CHOICE_ECDH_ONLY) << "ours comes first";
+}
+
 TEST_F(IdentityTest, SaysWhatIsWrongWithTheConfiguration) {
   const PluginParticipant::Options good = OptionsOf("talker", 0x01);
   const auto with = [&good](const std::string& name, const std::string& value) {
@@ -74,6 +92,8 @@ TEST_F(IdentityTest, SaysWhatIsWrongWithTheConfiguration) {
   EXPECT_THAT(Refusal(with("dds.sec.auth.identity_ca", "data:," + std::string(70'000, 'x'))), HasSubstr("larger than"));
   EXPECT_THAT(Refusal(with("dds.sec.auth.trusted_ca_dir", "/nonexistent")), HasSubstr("/nonexistent"));
   EXPECT_THAT(Refusal(with("ddskey.connect_timeout_ms", "soon")), HasSubstr("ddskey.connect_timeout_ms"));
+  EXPECT_THAT(Refusal(with("ddskey.key_agreement", "RSA")),
+              AllOf(HasSubstr("ddskey.key_agreement"), HasSubstr("DH-ONLY")));
   EXPECT_EQ(service_.Calls("ValidateLocalIdentity"), 0);
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "plugin_shim/core/document.h"
+#include "plugin_shim/core/key_agreement_choice.h"
 #include "plugin_shim/core/key_reference.h"
 
 namespace ddskey::cyclonedds {
@@ -48,6 +49,25 @@ bool ReadTrust(const DDS_Security_Qos& qos, v1::ValidateLocalIdentityRequest* re
   return true;
 }
 
+bool ReadKeyAgreement(const DDS_Security_Qos& qos, v1::ValidateLocalIdentityRequest* request, std::string* error) {
+  constexpr const char* kNames[] = {kKeyAgreementProperty,
+                                    "com.rti.serv.secure.authentication.key_establishment_algorithm",
+                                    "com.rti.serv.secure.authentication.shared_secret_algorithm",
+                                    "dds.sec.auth.builtin.PKI-DH.preferred_key_agreement"};
+  for (const char* name : kNames) {
+    const std::optional<std::string> value = FindProperty(qos, name);
+    if (!value || value->empty()) continue;
+    const std::optional<v1::KeyAgreementChoice> choice = ParseKeyAgreement(*value);
+    if (!choice) {
+      *error = std::string(name) + " is none of " + kKeyAgreementValues;
+      return false;
+    }
+    request->set_key_agreement(*choice);
+    return true;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::optional<std::string> FindProperty(const DDS_Security_Qos& qos, std::string_view name) {
@@ -82,7 +102,7 @@ std::optional<v1::ValidateLocalIdentityRequest> ReadIdentity(const DDS_Security_
   v1::ValidateLocalIdentityRequest request;
   request.set_key_name(key->text());
   request.set_identity_certificate(*std::move(certificate));
-  if (!ReadTrust(qos, &request, error)) return std::nullopt;
+  if (!ReadTrust(qos, &request, error) || !ReadKeyAgreement(qos, &request, error)) return std::nullopt;
   return request;
 }
 

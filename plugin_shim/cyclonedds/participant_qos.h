@@ -17,11 +17,16 @@ std::optional<std::string> FindProperty(const DDS_Security_Qos& qos, std::string
 // its XML configuration of security as soon as a QoS has a property `dds.sec.*`; so this one's name does not begin so.
 inline constexpr char kConnectTimeoutProperty[] = "ddskey.connect_timeout_ms";
 
+// kKeyAgreementProperty is how participants agree on secrets: see ParseKeyAgreement. What RTI Connext and Fast DDS call
+// it is read too, in that order: `com.rti.serv.secure.authentication.key_establishment_algorithm`,
+// `com.rti.serv.secure.authentication.shared_secret_algorithm`, `dds.sec.auth.builtin.PKI-DH.preferred_key_agreement`.
+inline constexpr char kKeyAgreementProperty[] = "ddskey.key_agreement";
+
 // ReadIdentity reads the documents that the security properties of a participant name, with the rights of this process,
 // and makes the request for its identity of them: `dds.sec.auth.private_key` (a key reference), `identity_certificate`,
-// `identity_ca`, `trusted_ca_dir`, and `org.eclipse.cyclonedds.sec.auth.crl`. `dds.sec.auth.password` has no meaning
-// for a key reference. Nothing, and a sentence in `*error`, if one is missing or cannot be used. The caller adds the
-// domain and the GUID.
+// `identity_ca`, `trusted_ca_dir`, and `org.eclipse.cyclonedds.sec.auth.crl`, and the key agreement.
+// `dds.sec.auth.password` has no meaning for a key reference. Nothing, and a sentence in `*error`, if one is missing or
+// cannot be used. The caller adds the domain and the GUID.
 std::optional<v1::ValidateLocalIdentityRequest> ReadIdentity(const DDS_Security_Qos& qos, std::string* error);
 
 }  // namespace ddskey::cyclonedds

@@ -71,6 +71,33 @@ TEST(HandshakeTest, AgreesWithTpmKeys) {
   }
 }
 
+std::string KeyAgreementOf(const v1::DataHolder& message) {
+  for (const v1::BinaryProperty& property : message.binary_properties()) {
+    if (property.name() == "c.kagree_algo") return property.value();
+  }
+  return "";
+}
+
+TEST(HandshakeTest, TheInitiatorsKeyAgreementIsUsedUnlessTheReplierTakesAnotherOnly) {
+  Pair pair({});
+  pair.alice.request.set_key_agreement(v1::KEY_AGREEMENT_CHOICE_DH);
+  ASSERT_TRUE(pair.Validate().ok());
+  ExpectShake(pair.alice, pair.bob);
+  ExpectShake(pair.bob, pair.alice);
+  EXPECT_EQ(KeyAgreementOf(pair.alice.Request(pair.bob).value.message()), "DH+MODP-2048-256");
+  EXPECT_EQ(KeyAgreementOf(pair.bob.Request(pair.alice).value.message()), "ECDH+prime256v1-CEUM");
+
+  pair.bob.request.set_key_agreement(v1::KEY_AGREEMENT_CHOICE_ECDH_ONLY);
+  ASSERT_TRUE(pair.Validate().ok());
+  ExpectShake(pair.bob, pair.alice);
+  const CallStatus refused = Shake(pair.alice, pair.bob);
+  EXPECT_EQ(refused.code, CallCode::kInvalidArgument);
+  EXPECT_THAT(refused.message, StartsWith("[c.kagree_algo]"));
+
+  pair.bob.request.set_key_agreement(static_cast<v1::KeyAgreementChoice>(99));
+  EXPECT_EQ(pair.bob.Validate().code, CallCode::kInvalidArgument);
+}
+
 TEST(HandshakeTest, ARestartOfTheDaemonBetweenAnyTwoStepsGoesUnnoticed) {
   const test::Swtpm tpm;
   Pair pair(TestDaemon::WithTpm(tpm.tcti()));

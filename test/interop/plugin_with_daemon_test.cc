@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -42,11 +43,14 @@ class PluginWithDaemonTest : public ::testing::Test {
     setenv("DDSKEY_SOCKET", daemon_.socket().c_str(), 1);
   }
 
+  using Properties = std::map<std::string, std::string>;
+
   // Make makes a participant /O=Lab/CN=`name` that trusts `ca_`, certified by `issuer`.
-  Side Make(Kind kind, const std::string& name, TestKeyType type, const TestCa& issuer) {
+  Side Make(Kind kind, const std::string& name, TestKeyType type, const TestCa& issuer, const Properties& more = {}) {
     Side side{kind, name, PluginHost::Load(kind == Kind::kShim ? kShimPlugin : kBuiltinPlugin), nullptr};
     PluginParticipant::Options options;
     options.permissions = "permissions of " + name;
+    options.properties.insert(more.begin(), more.end());
     options.properties["dds.sec.auth.identity_ca"] = "data:," + issuer.certificate();
     const CertificateOptions certificate = {.subject = {{"O", "Lab"}, {"CN", name}}};
     if (kind == Kind::kShim) {
@@ -66,9 +70,9 @@ class PluginWithDaemonTest : public ::testing::Test {
   }
 
   // MakePair makes an initiator and a replier: the order of GUIDs is that of the hashes of the subjects.
-  std::pair<Side, Side> MakePair(Kind initiator, Kind replier, TestKeyType type) {
+  std::pair<Side, Side> MakePair(Kind initiator, Kind replier, TestKeyType type, const Properties& initiators = {}) {
     const bool in_order = HashOf("alpha") < HashOf("beta");
-    return {Make(initiator, in_order ? "alpha" : "beta", type, ca_),
+    return {Make(initiator, in_order ? "alpha" : "beta", type, ca_, initiators),
             Make(replier, in_order ? "beta" : "alpha", type, ca_)};
   }
 
@@ -76,6 +80,13 @@ class PluginWithDaemonTest : public ::testing::Test {
     const std::string certificate =
         ca_.Issue(TestKey::Generate().public_key(), {.subject = {{"O", "Lab"}, {"CN", name}}});
     return AdjustedGuid(Certificate::ParsePem(certificate)->front().subject_der(), Guid());
+  }
+
+  static v1::DeleteKeyRequest Purge(const std::string& name) {
+    v1::DeleteKeyRequest request;
+    request.set_name(name);
+    request.set_purge(true);
+    return request;
   }
 
   void Restart() {
@@ -149,6 +160,22 @@ INSTANTIATE_TEST_SUITE_P(Plugins, PluginPairTest,
                                             ::testing::Values(TestKeyType::kEcP256, TestKeyType::kRsa2048),
                                             ::testing::Bool()),
                          &NameOf);
+
+TEST_F(PluginWithDaemonTest, APropertyMakesTheInitiatorAgreeByModp) {
+  for (const char* name : {"ddskey.key_agreement", "dds.sec.auth.builtin.PKI-DH.preferred_key_agreement"}) {
+    daemon_.admin().DeleteKey(Purge("alpha")).IgnoreError();
+    daemon_.admin().DeleteKey(Purge("beta")).IgnoreError();
+    const auto [initiator, replier] = MakePair(Kind::kShim, Kind::kShim, TestKeyType::kRsa2048, {{name, "DH"}});
+    ASSERT_TRUE(initiator.participant != nullptr && replier.participant != nullptr);
+    PluginSession initiating(*initiator.participant, *replier.participant);
+    PluginSession replying(*replier.participant, *initiator.participant);
+    const HandshakeReport report = RunHandshake(initiating, replying);
+    ASSERT_TRUE(report.complete) << report.failure << "\n" << daemon_.Log();
+    EXPECT_EQ(report.reply.Binary("c.kagree_algo"), "DH+MODP-2048-256");
+    EXPECT_EQ(report.reply.Binary("dh2").value_or("").size(), 256u);
+    EXPECT_EQ(initiating.SharedSecret(), replying.SharedSecret());
+  }
+}
 
 TEST_F(PluginWithDaemonTest, RefusesAPeerOfAForeignCaAndNamesTheCheck) {
   const TestCa foreign = TestCa::Root("foreign CA");
