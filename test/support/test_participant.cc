@@ -26,23 +26,30 @@ std::string TestParticipant::participant_data() const {
 }
 
 template <typename Message>
-Message TestParticipant::Offer(const TestParticipant& peer) const {
+Message TestParticipant::Offer(const std::string& peer_guid) const {
   Message message;
   message.set_identity_ticket(identity_ticket_);
-  message.set_remote_guid(peer.guid_);
+  message.set_remote_guid(peer_guid);
   message.set_challenge(std::string(32, tag_));
   message.set_participant_data(participant_data());
   message.set_permissions("permissions of " + std::string(1, tag_));
   return message;
 }
 
-CallResult<v1::HandshakeStep> TestParticipant::Request(const TestParticipant& peer) {
-  return client_.BeginHandshakeRequest(Offer<v1::BeginHandshakeRequestRequest>(peer), Soon());
+CallResult<v1::HandshakeStep> TestParticipant::Request(const TestParticipant& peer) { return Request(peer.guid_); }
+
+CallResult<v1::HandshakeStep> TestParticipant::Request(const std::string& peer_guid) {
+  return client_.BeginHandshakeRequest(Offer<v1::BeginHandshakeRequestRequest>(peer_guid), Soon());
 }
 
 CallResult<v1::HandshakeStep> TestParticipant::Reply(const TestParticipant& peer, const v1::DataHolder& message,
                                                      uint32_t wait_ms) {
-  auto offer = Offer<v1::BeginHandshakeReplyRequest>(peer);
+  return Reply(peer.guid_, message, wait_ms);
+}
+
+CallResult<v1::HandshakeStep> TestParticipant::Reply(const std::string& peer_guid, const v1::DataHolder& message,
+                                                     uint32_t wait_ms) {
+  auto offer = Offer<v1::BeginHandshakeReplyRequest>(peer_guid);
   *offer.mutable_request() = message;
   offer.set_wait_ms(wait_ms);
   return client_.BeginHandshakeReply(offer, Soon());

@@ -27,6 +27,10 @@ class TestParticipant {
   CallResult<v1::HandshakeStep> Request(const TestParticipant& peer);
   CallResult<v1::HandshakeStep> Reply(const TestParticipant& peer, const v1::DataHolder& message,
                                       uint32_t wait_ms = 1000);
+  // The same towards a peer of which only the GUID is known.
+  CallResult<v1::HandshakeStep> Request(const std::string& peer_guid);
+  CallResult<v1::HandshakeStep> Reply(const std::string& peer_guid, const v1::DataHolder& message,
+                                      uint32_t wait_ms = 1000);
   CallResult<v1::HandshakeStep> Process(const std::string& handshake_ticket, const v1::DataHolder& message,
                                         uint32_t wait_ms = 1000);
   CallResult<v1::HandshakeStep> Sign(const std::string& sign_ticket, uint32_t wait_ms = 1000);
@@ -42,7 +46,7 @@ class TestParticipant {
  private:
   static CallClock::time_point Soon() { return CallClock::now() + std::chrono::seconds(20); }
   template <typename Message>
-  Message Offer(const TestParticipant& peer) const;
+  Message Offer(const std::string& peer_guid) const;
 
   AuthenticationClient client_;
   char tag_;
