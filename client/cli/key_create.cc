@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kOperands[] = {"NAME"};
 constexpr Option kOptions[] = {
-    {.name = "algorithm", .value = "ALGORITHM", .help = "ec-p256 (default) or rsa-2048"},
+    {.name = "algorithm", .value = "ALGORITHM", .help = "ec-p256 (default), ec-p384, rsa-2048 or rsa-3072"},
     {.name = "backend", .value = "BACKEND", .help = "where to make the key; the first backend configured if not given"},
     {.name = "purpose",
      .value = "PURPOSE",
@@ -25,7 +25,8 @@ absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
   request.set_purpose(arguments.Value("purpose").value_or("handshake"));
   request.set_backend(arguments.Value("backend").value_or(""));
   if (!ParseAlgorithm(request.algorithm()).has_value()) {
-    return UsageError("--algorithm is ec-p256 or rsa-2048, not \"" + Escape(request.algorithm()) + "\"");
+    return UsageError("--algorithm is " + std::string(kAlgorithmNames) + ", not \"" + Escape(request.algorithm()) +
+                      "\"");
   }
   if (!ParsePurpose(request.purpose()).has_value()) {
     return UsageError("--purpose is handshake, digest or derive, not \"" + Escape(request.purpose()) + "\"");

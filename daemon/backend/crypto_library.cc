@@ -59,8 +59,8 @@ absl::StatusOr<std::unique_ptr<CryptoLibrary>> CryptoLibrary::Create() {
 CryptoLibrary::~CryptoLibrary() { OSSL_LIB_CTX_free(context_); }
 
 absl::StatusOr<EvpKey> CryptoLibrary::Generate(KeyAlgorithm algorithm) const {
-  EvpKey key(algorithm == KeyAlgorithm::kEcP256 ? EVP_PKEY_Q_keygen(context_, nullptr, "EC", "P-256")
-                                                : EVP_PKEY_Q_keygen(context_, nullptr, "RSA", size_t{2048}));
+  EvpKey key(IsRsa(algorithm) ? EVP_PKEY_Q_keygen(context_, nullptr, "RSA", static_cast<size_t>(KeyBits(algorithm)))
+                              : EVP_PKEY_Q_keygen(context_, nullptr, "EC", CurveName(algorithm).c_str()));
   if (key == nullptr) return OpenSslError("making a key");
   return key;
 }
@@ -112,14 +112,12 @@ absl::Status CryptoLibrary::Verify(EVP_PKEY& key, SignatureScheme scheme, std::s
 }
 
 bool IsAlgorithm(const EVP_PKEY& key, KeyAlgorithm algorithm) {
-  if (algorithm == KeyAlgorithm::kRsa2048) {
-    return EVP_PKEY_is_a(&key, "RSA") == 1 && EVP_PKEY_get_bits(&key) == 2048;
-  }
+  if (IsRsa(algorithm)) return EVP_PKEY_is_a(&key, "RSA") == 1 && EVP_PKEY_get_bits(&key) == KeyBits(algorithm);
   std::array<char, 32> group = {};
   size_t size = 0;
   return EVP_PKEY_is_a(&key, "EC") == 1 &&
          EVP_PKEY_get_utf8_string_param(&key, OSSL_PKEY_PARAM_GROUP_NAME, group.data(), group.size(), &size) == 1 &&
-         std::string_view(group.data(), size) == "prime256v1";
+         std::string_view(group.data(), size) == CurveName(algorithm);
 }
 
 }  // namespace ddskey

@@ -87,7 +87,7 @@ class KeyBackend {
   virtual ~KeyBackend() = default;
 
   // SubmitCreate makes a key of `algorithm` for `purpose` inside the device. UNIMPLEMENTED for algorithms that
-  // `algorithms` does not list.
+  // `algorithms` does not list, once the device was reached.
   virtual WorkId SubmitCreate(KeyAlgorithm algorithm, KeyPurpose purpose, WorkOptions options, CreateDone done) = 0;
 
   // SubmitSign signs `digest`, 32 octets of SHA-256, with `key`. INVALID_ARGUMENT if the digest or the scheme does not
@@ -101,7 +101,7 @@ class KeyBackend {
 
   // kind is "software", "tpm2" or, for the fake of tests, "fake".
   virtual std::string kind() const = 0;
-  // algorithms lists what SubmitCreate can make.
+  // algorithms lists what SubmitCreate can make; it may be empty until the device was reached.
   virtual std::vector<KeyAlgorithm> algorithms() const = 0;
   // protection says what this backend protects keys against, and what not, in one sentence.
   virtual std::string protection() const = 0;

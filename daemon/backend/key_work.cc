@@ -1,5 +1,6 @@
 #include "daemon/backend/key_work.h"
 
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -13,10 +14,10 @@ constexpr size_t kLongestFairness = 64;
 bool Fits(SignatureScheme scheme, KeyAlgorithm algorithm) {
   switch (scheme) {
     case SignatureScheme::kEcdsaSha256:
-      return algorithm == KeyAlgorithm::kEcP256;
+      return !IsRsa(algorithm);
     case SignatureScheme::kRsaPssSha256:
     case SignatureScheme::kRsaPkcs1Sha256:
-      return algorithm == KeyAlgorithm::kRsa2048;
+      return IsRsa(algorithm);
   }
   return false;
 }
@@ -28,7 +29,7 @@ void Refuse(const KeyDone& done, const absl::Status& status) {
 }
 
 absl::Status CheckCreate(const CreateRequest& request) {
-  if (request.algorithm != KeyAlgorithm::kEcP256 && request.algorithm != KeyAlgorithm::kRsa2048) {
+  if (std::ranges::find(kAllAlgorithms, request.algorithm) == kAllAlgorithms.end()) {
     return absl::UnimplementedError("no backend makes keys of this algorithm");
   }
   if (request.purpose != KeyPurpose::kHandshake && request.purpose != KeyPurpose::kDigest) {

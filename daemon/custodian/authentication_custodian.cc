@@ -47,7 +47,7 @@ std::string HexPrefix(const std::string& digest) {
 }
 
 SignatureScheme SchemeOf(KeyAlgorithm algorithm) {
-  return algorithm == KeyAlgorithm::kRsa2048 ? SignatureScheme::kRsaPssSha256 : SignatureScheme::kEcdsaSha256;
+  return IsRsa(algorithm) ? SignatureScheme::kRsaPssSha256 : SignatureScheme::kEcdsaSha256;
 }
 
 LocalParticipant LocalOf(const Participant& participant, const KeyGeneration& generation) {

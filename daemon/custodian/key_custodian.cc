@@ -30,7 +30,8 @@ absl::StatusOr<KeyName> ParseName(const std::string& name) {
 absl::StatusOr<KeyAlgorithm> AlgorithmOf(const std::string& name) {
   if (name.empty()) return KeyAlgorithm::kEcP256;
   const auto algorithm = ParseAlgorithm(name);
-  if (!algorithm.has_value()) return absl::InvalidArgumentError("the algorithm must be ec-p256 or rsa-2048");
+  if (!algorithm.has_value())
+    return absl::InvalidArgumentError(absl::StrCat("the algorithm must be ", kAlgorithmNames));
   return *algorithm;
 }
 
@@ -154,7 +155,7 @@ void KeyCustodian::SubmitRequest(const Subject& caller, const NewRequest& reques
       CertificationRequest::Build(generation.algorithm, generation.public_key, request.subject, request.key_usage);
   if (!built.ok()) return refuse(built.status());
   const SignatureScheme scheme =
-      generation.algorithm == KeyAlgorithm::kRsa2048 ? SignatureScheme::kRsaPkcs1Sha256 : SignatureScheme::kEcdsaSha256;
+      IsRsa(generation.algorithm) ? SignatureScheme::kRsaPkcs1Sha256 : SignatureScheme::kEcdsaSha256;
   // The octets begin with the DER of a SEQUENCE, 0x30: no handshake transcript does.
   const std::string digest = Sha256(built->to_be_signed());
   entry->backend->SubmitSign({generation.algorithm, generation.purpose, generation.blob, generation.public_key}, scheme,

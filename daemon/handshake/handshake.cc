@@ -63,7 +63,8 @@ HandshakeMessage Credentials(const LocalParticipant& local, const LocalOffer& of
   own.c_id = local.certificate + '\0';
   own.c_perm = offer.permissions;
   own.c_pdata = offer.participant_data;
-  own.c_dsign_algo = local.algorithm == KeyAlgorithm::kRsa2048 ? kRsaPss : kEcdsa;
+  // DDS Security 1.1 has a name for P-256 only; P-384 signs SHA-256 under it too, as the name says.
+  own.c_dsign_algo = IsRsa(local.algorithm) ? kRsaPss : kEcdsa;
   own.c_kagree_algo = agreement.name();
   return own;
 }

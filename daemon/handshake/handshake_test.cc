@@ -35,6 +35,14 @@ TEST_F(HandshakeTest, BothSidesAgreeOnASecret) {
   EXPECT_EQ(bobs.peer_permissions, "permissions of alice");
 }
 
+TEST_F(HandshakeTest, NamesTheSignatureAlgorithmByTheKindOfKeyWhateverItsLength) {
+  for (const KeyAlgorithm algorithm : kAllAlgorithms) {
+    alice_.local.algorithm = algorithm;
+    ASSERT_OK_AND_ASSIGN(RequestStep request, BeginRequest(alice_.local, alice_offer_));
+    EXPECT_EQ(PropertyOf(request.token, "c.dsign_algo"), IsRsa(algorithm) ? "RSASSA-PSS-SHA256" : "ECDSA-SHA256");
+  }
+}
+
 // Every octet of every property of a token is altered in turn. `refused` runs the step that must refuse it and says by
 // which check; an alteration that only a later step can see is tried there by the test of that step.
 void ForEachAlteration(const HandshakeToken& token,

@@ -200,8 +200,8 @@ TEST_P(CertificateSignatureTest, AcceptsSignaturesOfItsKeyOnly) {
 }
 
 INSTANTIATE_TEST_SUITE_P(KeyTypes, CertificateSignatureTest,
-                         testing::Values(TestKeyType::kEcP256, TestKeyType::kRsa2048),
-                         [](const auto& type) { return type.param == TestKeyType::kEcP256 ? "Ec" : "Rsa"; });
+                         testing::Values(TestKeyType::kEcP256, TestKeyType::kEcP384, TestKeyType::kRsa2048,
+                                         TestKeyType::kRsa3072));
 
 TEST_F(CertificateTest, AcceptsPssSaltsOfAnyLengthAndNoOtherPadding) {
   const TestKey rsa = TestKey::Generate(TestKeyType::kRsa2048);

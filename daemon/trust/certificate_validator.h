@@ -25,7 +25,7 @@ class CertificateValidator {
   // Validate parses `pem` (the leaf first, then intermediates) and checks, naming the check at the start of the
   // refusal:
   //   "[certificate_format]" PEM labels, at most 16 KiB, 10 certificates;
-  //   "[key_type]"           EC P-256 on the named curve or RSA 2048 to 4096; intermediates also EC P-384 and P-521;
+  //   "[key_type]"           EC P-256 or P-384 on the named curve or RSA 2048 to 4096; intermediates also EC P-521;
   //   "[not_yet_valid]", "[expired]" the leaf's dates; later, the dates of the CAs on its path;
   //   "[issuer]"             no path to an anchor, by names and extensions (RFC 5280 6);
   //   "[revoked]"            a certificate on the path is revoked, or the CRL that could say so is out of date;

@@ -53,7 +53,8 @@ class CertificateValidatorTest : public testing::Test {
 };
 
 TEST_F(CertificateValidatorTest, AcceptsALeafOfAnAnchor) {
-  const TestKey keys[] = {key_, TestKey::Generate(TestKeyType::kRsa2048), TestKey::Generate(TestKeyType::kRsa4096)};
+  const TestKey keys[] = {key_, TestKey::Generate(TestKeyType::kEcP384), TestKey::Generate(TestKeyType::kRsa2048),
+                          TestKey::Generate(TestKeyType::kRsa3072), TestKey::Generate(TestKeyType::kRsa4096)};
   for (const TestKeyType ca_type : {TestKeyType::kEcP256, TestKeyType::kEcP384, TestKeyType::kRsa2048}) {
     const TestCa ca = TestCa::Root("CA", ca_type);
     for (const TestKey& key : keys) {
@@ -160,7 +161,7 @@ TEST_F(CertificateValidatorTest, S13RefusesDocumentsOutsideItsLimits) {
 }
 
 TEST_F(CertificateValidatorTest, S13RefusesEveryOtherKey) {
-  for (const TestKeyType bad : {TestKeyType::kRsa1024, TestKeyType::kRsaExponent3, TestKeyType::kEcP384,
+  for (const TestKeyType bad : {TestKeyType::kRsa1024, TestKeyType::kRsaExponent3, TestKeyType::kEcP521,
                                 TestKeyType::kEcExplicit, TestKeyType::kEd25519}) {
     EXPECT_THAT(Validate(root_.Issue(TestKey::Generate(bad).public_key()), *trust_),
                 StatusIs(kInvalid, StartsWith("[key_type]")));

@@ -136,19 +136,19 @@ std::string Element(char tag, std::string_view content) {
 std::string SignatureAlgorithm(KeyAlgorithm algorithm) {
   using std::string_literals::operator""s;
   // ecdsa-with-SHA256, without parameters (RFC 5758 3.2).
-  if (algorithm == KeyAlgorithm::kEcP256) return "\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02"s;
+  if (!IsRsa(algorithm)) return "\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02"s;
   // sha256WithRSAEncryption, with NULL parameters (RFC 4055 5).
   return "\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b\x05\x00"s;
 }
 
 bool IsOf(EVP_PKEY* key, KeyAlgorithm algorithm) {
-  if (algorithm == KeyAlgorithm::kRsa2048) return EVP_PKEY_is_a(key, "RSA") && EVP_PKEY_get_bits(key) == 2048;
+  if (IsRsa(algorithm)) return EVP_PKEY_is_a(key, "RSA") && EVP_PKEY_get_bits(key) == KeyBits(algorithm);
   int is_explicit = 1;
   char group[64] = {};
   return EVP_PKEY_is_a(key, "EC") &&
          EVP_PKEY_get_int_param(key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &is_explicit) == 1 &&
          is_explicit == 0 && EVP_PKEY_get_group_name(key, group, sizeof group, nullptr) == 1 &&
-         std::string_view(group) == SN_X9_62_prime256v1;
+         group == CurveName(algorithm);
 }
 
 OpensslPtr<EVP_PKEY> ReadPublicKey(KeyAlgorithm algorithm, std::string_view der) {

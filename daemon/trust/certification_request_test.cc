@@ -40,8 +40,12 @@ std::string Verify(const std::string& pem) {
 
 class CertificationRequestTest : public testing::TestWithParam<KeyAlgorithm> {
  protected:
-  const TestKey key_ =
-      TestKey::Generate(GetParam() == KeyAlgorithm::kEcP256 ? TestKeyType::kEcP256 : TestKeyType::kRsa2048);
+  static TestKeyType TypeOf(KeyAlgorithm algorithm) {
+    if (IsRsa(algorithm)) return KeyBits(algorithm) == 3072 ? TestKeyType::kRsa3072 : TestKeyType::kRsa2048;
+    return KeyBits(algorithm) == 384 ? TestKeyType::kEcP384 : TestKeyType::kEcP256;
+  }
+
+  const TestKey key_ = TestKey::Generate(TypeOf(GetParam()));
 
   absl::StatusOr<CertificationRequest> Build(const Subject& subject, const std::vector<std::string>& usage = {}) {
     return CertificationRequest::Build(GetParam(), key_.public_key(), subject, usage);
@@ -115,13 +119,15 @@ TEST_P(CertificationRequestTest, RefusesPublicKeysThatDoNotFit) {
   EXPECT_THAT(build(""), StatusIs(kInvalid));
   EXPECT_THAT(build(key_.public_key() + "x"), StatusIs(kInvalid));
   EXPECT_THAT(build(TestKey::Generate(TestKeyType::kEcExplicit).public_key()), StatusIs(kInvalid));
-  EXPECT_THAT(build(TestKey::Generate(TestKeyType::kEcP384).public_key()), StatusIs(kInvalid));
+  EXPECT_THAT(build(TestKey::Generate(TestKeyType::kEcP521).public_key()), StatusIs(kInvalid));
+  for (const KeyAlgorithm other : kAllAlgorithms) {
+    if (other == GetParam()) continue;
+    EXPECT_THAT(build(TestKey::Generate(TypeOf(other)).public_key()), StatusIs(kInvalid));
+  }
   EXPECT_THAT(build(TestKey::Generate(TestKeyType::kRsa1024).public_key()), StatusIs(kInvalid));
 }
 
-INSTANTIATE_TEST_SUITE_P(Algorithms, CertificationRequestTest,
-                         testing::Values(KeyAlgorithm::kEcP256, KeyAlgorithm::kRsa2048),
-                         [](const auto& algorithm) { return algorithm.param == KeyAlgorithm::kEcP256 ? "Ec" : "Rsa"; });
+INSTANTIATE_TEST_SUITE_P(Algorithms, CertificationRequestTest, testing::ValuesIn(kAllAlgorithms));
 
 }  // namespace
 }  // namespace ddskey

@@ -29,7 +29,8 @@ bool IsGoodRsa(EVP_PKEY* key) {
          BN_num_bits(number) <= kLargestExponentBits && BN_get_word(number) >= kSmallestExponent;
 }
 
-absl::Status Check(const Certificate& certificate, std::initializer_list<std::string_view> curves) {
+absl::Status Check(const Certificate& certificate, std::initializer_list<std::string_view> curves,
+                   std::string_view curve_names) {
   EVP_PKEY* const key = X509_get0_pubkey(certificate.x509());
   const std::string& name = certificate.token_algorithm();
   const bool good =
@@ -39,16 +40,18 @@ absl::Status Check(const Certificate& certificate, std::initializer_list<std::st
   if (good) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("the certificate of ", PrintableText(certificate.subject()), " has a key that is not accepted (",
-                   name.empty() ? "unreadable" : PrintableText(name),
-                   "): EC on the named curve P-256 or RSA of 2048 to 4096 bits with an exponent of 65537 or more"));
+                   name.empty() ? "unreadable" : PrintableText(name), "): EC on the named curve ",
+                   std::string(curve_names), " or RSA of 2048 to 4096 bits with an exponent of 65537 or more"));
 }
 
 }  // namespace
 
-absl::Status CheckParticipantKey(const Certificate& certificate) { return Check(certificate, {"EC-prime256v1"}); }
+absl::Status CheckParticipantKey(const Certificate& certificate) {
+  return Check(certificate, {"EC-prime256v1", "EC-secp384r1"}, "P-256 or P-384");
+}
 
 absl::Status CheckAuthorityKey(const Certificate& certificate) {
-  return Check(certificate, {"EC-prime256v1", "EC-secp384r1", "EC-secp521r1"});
+  return Check(certificate, {"EC-prime256v1", "EC-secp384r1", "EC-secp521r1"}, "P-256, P-384 or P-521");
 }
 
 }  // namespace ddskey::trust

@@ -6,11 +6,12 @@
 
 namespace ddskey::trust {
 
-// CheckParticipantKey accepts what a participant may authenticate with: EC P-256 on the named curve, or RSA of 2048 to
-// 4096 bits with an odd exponent from 65537 to 2^33 (S-13). INVALID_ARGUMENT says what the key of `certificate` is.
+// CheckParticipantKey accepts what a participant may authenticate with: EC P-256 or P-384 on the named curve, or RSA of
+// 2048 to 4096 bits with an odd exponent from 65537 to 2^33 (S-13). INVALID_ARGUMENT says what the key of `certificate`
+// is.
 absl::Status CheckParticipantKey(const Certificate& certificate);
 
-// CheckAuthorityKey accepts what an anchor or intermediate may sign with: as above, and EC P-384 and P-521.
+// CheckAuthorityKey accepts what an anchor or intermediate may sign with: as above, and EC P-521.
 absl::Status CheckAuthorityKey(const Certificate& certificate);
 
 }  // namespace ddskey::trust

@@ -9,6 +9,8 @@ namespace {
 constexpr std::array kAlgorithms = {
     std::pair{KeyAlgorithm::kEcP256, std::string_view("ec-p256")},
     std::pair{KeyAlgorithm::kRsa2048, std::string_view("rsa-2048")},
+    std::pair{KeyAlgorithm::kEcP384, std::string_view("ec-p384")},
+    std::pair{KeyAlgorithm::kRsa3072, std::string_view("rsa-3072")},
 };
 constexpr std::array kPurposes = {
     std::pair{KeyPurpose::kHandshake, std::string_view("handshake")},
@@ -33,6 +35,29 @@ std::optional<Value> ValueIn(const Table& table, std::string_view name) {
 }
 
 }  // namespace
+
+bool IsRsa(KeyAlgorithm algorithm) {
+  return algorithm == KeyAlgorithm::kRsa2048 || algorithm == KeyAlgorithm::kRsa3072;
+}
+
+int KeyBits(KeyAlgorithm algorithm) {
+  switch (algorithm) {
+    case KeyAlgorithm::kEcP256:
+      return 256;
+    case KeyAlgorithm::kEcP384:
+      return 384;
+    case KeyAlgorithm::kRsa2048:
+      return 2048;
+    case KeyAlgorithm::kRsa3072:
+      return 3072;
+  }
+  return 0;
+}
+
+std::string CurveName(KeyAlgorithm algorithm) {
+  if (algorithm == KeyAlgorithm::kEcP256) return "prime256v1";
+  return algorithm == KeyAlgorithm::kEcP384 ? "secp384r1" : "";
+}
 
 std::string_view AlgorithmName(KeyAlgorithm algorithm) { return NameIn(kAlgorithms, algorithm); }
 std::optional<KeyAlgorithm> ParseAlgorithm(std::string_view name) { return ValueIn<KeyAlgorithm>(kAlgorithms, name); }

@@ -1,7 +1,9 @@
 #ifndef PROTO_CONTRACT_ALGORITHM_H_
 #define PROTO_CONTRACT_ALGORITHM_H_
 
+#include <array>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace ddskey {
@@ -10,6 +12,8 @@ namespace ddskey {
 enum class KeyAlgorithm {
   kEcP256 = 1,
   kRsa2048 = 2,
+  kEcP384 = 3,
+  kRsa3072 = 4,
 };
 
 // KeyPurpose is what a key is for, fixed when it is made (S-1). The numbers are stored; never change one.
@@ -22,7 +26,19 @@ enum class KeyPurpose {
   kDerive = 3,
 };
 
-// AlgorithmName is the name people and configuration use: "ec-p256", "rsa-2048".
+// kAllAlgorithms are the key algorithms there are, and kAlgorithmNames their names for messages.
+inline constexpr std::array kAllAlgorithms = {KeyAlgorithm::kEcP256, KeyAlgorithm::kEcP384, KeyAlgorithm::kRsa2048,
+                                              KeyAlgorithm::kRsa3072};
+inline constexpr char kAlgorithmNames[] = "ec-p256, ec-p384, rsa-2048 or rsa-3072";
+
+// IsRsa tells RSA keys from those on elliptic curves. KeyBits is the size of the modulus, or of the curve.
+bool IsRsa(KeyAlgorithm algorithm);
+int KeyBits(KeyAlgorithm algorithm);
+
+// CurveName is OpenSSL's name of the curve; empty for RSA.
+std::string CurveName(KeyAlgorithm algorithm);
+
+// AlgorithmName is the name people and configuration use: "ec-p256", "rsa-2048"; "unknown" for a number that is none.
 std::string_view AlgorithmName(KeyAlgorithm algorithm);
 std::optional<KeyAlgorithm> ParseAlgorithm(std::string_view name);
 

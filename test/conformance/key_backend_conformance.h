@@ -8,6 +8,7 @@
 #include <memory>
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "daemon/backend/crypto_library.h"
@@ -39,6 +40,9 @@ class KeyBackendConformance : public ::testing::TestWithParam<BackendKind> {
   static WorkOptions In(std::chrono::nanoseconds time) {
     return {std::chrono::steady_clock::now() + time, WorkClass::kCompletion, ""};
   }
+
+  // Algorithms is what the backend makes, once it has reached its device.
+  std::vector<KeyAlgorithm> Algorithms() const;
 
   // Create and Sign submit, and wait for the completion.
   absl::StatusOr<SealedKey> Create(KeyAlgorithm algorithm, KeyPurpose purpose = KeyPurpose::kHandshake);

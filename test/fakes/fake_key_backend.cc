@@ -113,7 +113,7 @@ KeyBackend::WorkId FakeKeyBackend::SubmitSign(SealedKey key, SignatureScheme sch
 
 void FakeKeyBackend::Cancel(WorkId work) { queue_.Cancel(work); }
 
-std::vector<KeyAlgorithm> FakeKeyBackend::algorithms() const { return {KeyAlgorithm::kEcP256, KeyAlgorithm::kRsa2048}; }
+std::vector<KeyAlgorithm> FakeKeyBackend::algorithms() const { return {kAllAlgorithms.begin(), kAllAlgorithms.end()}; }
 
 std::string FakeKeyBackend::protection() const { return "Keys live in the memory of a test and are not protected."; }
 

@@ -51,7 +51,7 @@ void ExpectShake(TestParticipant& initiator, TestParticipant& replier) {
 }
 
 TEST(HandshakeTest, AgreesWithSoftwareKeys) {
-  for (const char* algorithm : {"ec-p256", "rsa-2048"}) {
+  for (const char* algorithm : {"ec-p256", "ec-p384", "rsa-2048", "rsa-3072"}) {
     Pair pair({}, algorithm);
     ASSERT_TRUE(pair.Validate().ok());
     ExpectShake(pair.alice, pair.bob);
@@ -63,7 +63,7 @@ TEST(HandshakeTest, AgreesWithSoftwareKeys) {
 
 TEST(HandshakeTest, AgreesWithTpmKeys) {
   const test::Swtpm tpm;
-  for (const char* algorithm : {"ec-p256", "rsa-2048"}) {
+  for (const char* algorithm : {"ec-p256", "ec-p384", "rsa-2048", "rsa-3072"}) {
     Pair pair(TestDaemon::WithTpm(tpm.tcti()), algorithm);
     ASSERT_TRUE(pair.Validate().ok());
     ExpectShake(pair.alice, pair.bob);

@@ -94,7 +94,7 @@ TEST_F(PeerCertificatesTest, S13RefusesMalformedOnes) {
 }
 
 TEST_F(PeerCertificatesTest, S13RefusesKeysThatAreTooWeakOrOfAnotherKind) {
-  for (const TestKeyType type : {TestKeyType::kRsa1024, TestKeyType::kRsaExponent3, TestKeyType::kEcP384,
+  for (const TestKeyType type : {TestKeyType::kRsa1024, TestKeyType::kRsaExponent3, TestKeyType::kEcP521,
                                  TestKeyType::kEcExplicit, TestKeyType::kEd25519}) {
     ExpectRefused(ca_.Issue(TestKey::Generate(type).public_key(), Named("alice")), CallCode::kInvalidArgument,
                   "key_type");

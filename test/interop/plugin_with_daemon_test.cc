@@ -12,6 +12,7 @@
 
 #include "daemon/handshake/participant_data.h"
 #include "daemon/trust/certificate.h"
+#include "proto/contract/algorithm.h"
 #include "test/support/pki.h"
 #include "test/support/plugin_host.h"
 #include "test/support/plugin_session.h"
@@ -35,6 +36,19 @@ struct Side {
   std::unique_ptr<PluginParticipant> participant;
 };
 
+KeyAlgorithm AlgorithmOf(TestKeyType type) {
+  switch (type) {
+    case TestKeyType::kEcP384:
+      return KeyAlgorithm::kEcP384;
+    case TestKeyType::kRsa2048:
+      return KeyAlgorithm::kRsa2048;
+    case TestKeyType::kRsa3072:
+      return KeyAlgorithm::kRsa3072;
+    default:
+      return KeyAlgorithm::kEcP256;
+  }
+}
+
 class PluginWithDaemonTest : public ::testing::Test {
  protected:
   PluginWithDaemonTest() { setenv("DDSKEY_SOCKET", daemon_.socket().c_str(), 1); }
@@ -54,7 +68,7 @@ class PluginWithDaemonTest : public ::testing::Test {
     options.properties["dds.sec.auth.identity_ca"] = "data:," + issuer.certificate();
     const CertificateOptions certificate = {.subject = {{"O", "Lab"}, {"CN", name}}};
     if (kind == Kind::kShim) {
-      const std::string algorithm = type == TestKeyType::kRsa2048 ? "rsa-2048" : "ec-p256";
+      const std::string algorithm(AlgorithmName(AlgorithmOf(type)));
       options.properties["dds.sec.auth.identity_certificate"] =
           "data:," + daemon_.Enroll(name, issuer, certificate, algorithm);
       options.properties["dds.sec.auth.private_key"] = "ddskey:" + name;
@@ -149,8 +163,8 @@ TEST_P(PluginPairTest, ARestartOfTheDaemonBetweenAnyTwoStepsGoesUnnoticed) {
 std::string NameOf(const ::testing::TestParamInfo<Combination>& info) {
   const auto name = [](Kind kind) { return kind == Kind::kShim ? "Shim" : "Builtin"; };
   const auto& [kinds, type, initiator_discovers] = info.param;
-  return std::string(name(kinds.first)) + "To" + name(kinds.second) + (type == TestKeyType::kRsa2048 ? "Rsa" : "Ec") +
-         (initiator_discovers ? "" : "DiscoveredByReplier");
+  return std::string(name(kinds.first)) + "To" + name(kinds.second) + (IsRsa(AlgorithmOf(type)) ? "Rsa" : "Ec") +
+         std::to_string(KeyBits(AlgorithmOf(type))) + (initiator_discovers ? "" : "DiscoveredByReplier");
 }
 
 INSTANTIATE_TEST_SUITE_P(Plugins, PluginPairTest,
@@ -159,6 +173,13 @@ INSTANTIATE_TEST_SUITE_P(Plugins, PluginPairTest,
                                                               std::pair(Kind::kBuiltin, Kind::kShim)),
                                             ::testing::Values(TestKeyType::kEcP256, TestKeyType::kRsa2048),
                                             ::testing::Bool()),
+                         &NameOf);
+
+// The builtin plugin knows neither; what its participants send of them is ours to verify all the same.
+INSTANTIATE_TEST_SUITE_P(LongerKeys, PluginPairTest,
+                         ::testing::Combine(::testing::Values(std::pair(Kind::kShim, Kind::kShim)),
+                                            ::testing::Values(TestKeyType::kEcP384, TestKeyType::kRsa3072),
+                                            ::testing::Values(true)),
                          &NameOf);
 
 TEST_F(PluginWithDaemonTest, APropertyMakesTheInitiatorAgreeByModp) {

@@ -87,12 +87,16 @@ EVP_PKEY* GenerateKey(TestKeyType type) {
       return GenerateEc("P-256", OSSL_PKEY_EC_ENCODING_GROUP);
     case TestKeyType::kEcP384:
       return GenerateEc("P-384", OSSL_PKEY_EC_ENCODING_GROUP);
+    case TestKeyType::kEcP521:
+      return GenerateEc("P-521", OSSL_PKEY_EC_ENCODING_GROUP);
     case TestKeyType::kEcExplicit:
       return GenerateEc("P-256", OSSL_PKEY_EC_ENCODING_EXPLICIT);
     case TestKeyType::kRsa1024:
       return GenerateRsa(1024, 65537);
     case TestKeyType::kRsa2048:
       return GenerateRsa(2048, 65537);
+    case TestKeyType::kRsa3072:
+      return GenerateRsa(3072, 65537);
     case TestKeyType::kRsa4096:
       return GenerateRsa(4096, 65537);
     case TestKeyType::kRsaExponent3:

@@ -17,7 +17,18 @@ namespace ddskey::test {
 // What these classes cannot make ends the test program with a message.
 
 // TestKeyType is a kind of key, good and bad ones.
-enum class TestKeyType { kEcP256, kRsa2048, kRsa4096, kEcP384, kRsa1024, kRsaExponent3, kEcExplicit, kEd25519 };
+enum class TestKeyType {
+  kEcP256,
+  kRsa2048,
+  kRsa3072,
+  kRsa4096,
+  kEcP384,
+  kEcP521,
+  kRsa1024,
+  kRsaExponent3,
+  kEcExplicit,
+  kEd25519
+};
 
 // TestKey is a private key for tests. Copies share it.
 class TestKey {

@@ -133,7 +133,7 @@ absl::StatusOr<EvpKey> KeySealer::Unseal(const SealedKey& sealed) const {
   ERR_clear_error();
   if (!authentic) return absl::DataLossError("the stored key is damaged or does not belong to its record");
   const uint8_t* at = plaintext.data();
-  EvpKey key(d2i_PrivateKey_ex(sealed.algorithm == KeyAlgorithm::kEcP256 ? EVP_PKEY_EC : EVP_PKEY_RSA, nullptr, &at,
+  EvpKey key(d2i_PrivateKey_ex(IsRsa(sealed.algorithm) ? EVP_PKEY_RSA : EVP_PKEY_EC, nullptr, &at,
                                static_cast<long>(plaintext.size()), library_.context(), nullptr));
   ERR_clear_error();
   if (key == nullptr || !IsAlgorithm(*key, sealed.algorithm)) {

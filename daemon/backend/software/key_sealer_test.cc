@@ -53,7 +53,7 @@ TEST_P(KeySealerTest, OpensWhatItSealed) {
 
 TEST_P(KeySealerTest, NothingOfThePrivateKeyIsInTheBlob) {
   std::vector<const char*> numbers = {OSSL_PKEY_PARAM_PRIV_KEY};
-  if (GetParam() == KeyAlgorithm::kRsa2048) {
+  if (IsRsa(GetParam())) {
     numbers = {OSSL_PKEY_PARAM_RSA_D, OSSL_PKEY_PARAM_RSA_FACTOR1, OSSL_PKEY_PARAM_RSA_FACTOR2};
   }
   for (const char* name : numbers) {
@@ -133,8 +133,8 @@ TEST_P(KeySealerTest, TheCacheKeepsTheKeysUsedLast) {
   EXPECT_NE(cache.Find(keys[2]), nullptr);
 }
 
-INSTANTIATE_TEST_SUITE_P(Algorithms, KeySealerTest, ::testing::Values(KeyAlgorithm::kEcP256, KeyAlgorithm::kRsa2048),
-                         [](const auto& info) { return info.param == KeyAlgorithm::kEcP256 ? "Ec" : "Rsa"; });
+INSTANTIATE_TEST_SUITE_P(Algorithms, KeySealerTest,
+                         ::testing::Values(KeyAlgorithm::kEcP256, KeyAlgorithm::kEcP384, KeyAlgorithm::kRsa2048));
 
 }  // namespace
 }  // namespace ddskey::software

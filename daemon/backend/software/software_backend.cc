@@ -84,9 +84,7 @@ void SoftwareBackend::Cancel(WorkId work) {
   if (work % 3 == 1) create_queue_.Cancel(work / 3);
 }
 
-std::vector<KeyAlgorithm> SoftwareBackend::algorithms() const {
-  return {KeyAlgorithm::kEcP256, KeyAlgorithm::kRsa2048};
-}
+std::vector<KeyAlgorithm> SoftwareBackend::algorithms() const { return {kAllAlgorithms.begin(), kAllAlgorithms.end()}; }
 
 BackendHealth SoftwareBackend::Health() const {
   return {true,

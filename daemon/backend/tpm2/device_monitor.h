@@ -5,8 +5,11 @@
 #include <chrono>
 #include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "proto/contract/algorithm.h"
 
 namespace ddskey::tpm {
 
@@ -27,6 +30,11 @@ class DeviceMonitor {
     const std::lock_guard lock(mutex_);
     problem_ = std::move(problem);
   }
+  // SetAlgorithms says what keys the device makes.
+  void SetAlgorithms(std::vector<KeyAlgorithm> algorithms) {
+    const std::lock_guard lock(mutex_);
+    algorithms_ = std::move(algorithms);
+  }
 
   // Begin says that the owner waits for the device from now on, and for how long that is nothing strange; End that it
   // does no more.
@@ -39,6 +47,12 @@ class DeviceMonitor {
   std::string device() const {
     const std::lock_guard lock(mutex_);
     return device_;
+  }
+
+  // algorithms is empty until the device was reached.
+  std::vector<KeyAlgorithm> algorithms() const {
+    const std::lock_guard lock(mutex_);
+    return algorithms_;
   }
 
   // problem is a sentence, or empty.
@@ -57,6 +71,7 @@ class DeviceMonitor {
  private:
   mutable std::mutex mutex_;
   std::string device_;
+  std::vector<KeyAlgorithm> algorithms_;
   std::string problem_ = "the TPM has not been reached yet";
   std::atomic<std::chrono::steady_clock::duration> busy_since_ = std::chrono::steady_clock::duration::zero();
   std::atomic<std::chrono::seconds> patience_ = std::chrono::seconds(0);

@@ -54,21 +54,23 @@ absl::StatusOr<std::string> InfoFrom(const CryptoLibrary& library, const char* t
   return library.PublicKeyInfo(*EvpKey(key));
 }
 
-// Coordinate is a TPM's number, which may lack its leading zeros, in 32 octets; false if it is longer.
-bool Coordinate(const TPM2B_ECC_PARAMETER& number, uint8_t* out) {
-  if (number.size > kCoordinate) return false;
-  std::memset(out, 0, kCoordinate);
-  std::memcpy(out + kCoordinate - number.size, number.buffer, number.size);
+// AppendCoordinate adds a TPM's number, which may lack its leading zeros, in `size` octets; false if it is longer.
+bool AppendCoordinate(const TPM2B_ECC_PARAMETER& number, size_t size, std::string& out) {
+  if (number.size > size) return false;
+  out.append(size - number.size, '\0').append(reinterpret_cast<const char*>(number.buffer), number.size);
   return true;
 }
 
-absl::StatusOr<std::string> EcInfo(const CryptoLibrary& library, const TPMS_ECC_POINT& point) {
-  std::array<uint8_t, 1 + 2 * kCoordinate> octets = {POINT_CONVERSION_UNCOMPRESSED};
-  if (!Coordinate(point.x, &octets[1]) || !Coordinate(point.y, &octets[1 + kCoordinate])) {
-    return absl::InternalError("the TPM gave a public key that is not on P-256");
+absl::StatusOr<std::string> EcInfo(const CryptoLibrary& library, TPMI_ECC_CURVE curve, const TPMS_ECC_POINT& point) {
+  const KeyAlgorithm algorithm = curve == TPM2_ECC_NIST_P384 ? KeyAlgorithm::kEcP384 : KeyAlgorithm::kEcP256;
+  const size_t size = static_cast<size_t>(KeyBits(algorithm)) / 8;
+  std::string octets(1, POINT_CONVERSION_UNCOMPRESSED);
+  if (!AppendCoordinate(point.x, size, octets) || !AppendCoordinate(point.y, size, octets)) {
+    return absl::InternalError("the TPM gave a public key that is not on its curve");
   }
+  const std::string group = CurveName(algorithm);
   const Owned<OSSL_PARAM_BLD> builder(OSSL_PARAM_BLD_new());
-  OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0);
+  OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, group.c_str(), 0);
   OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, octets.data(), octets.size());
   return InfoFrom(library, "EC", builder.get());
 }
@@ -130,19 +132,19 @@ TPM2B_PUBLIC KeyTemplate(KeyAlgorithm algorithm, KeyPurpose purpose) {
   const std::string label = absl::StrCat("ddskey/tpm2/purpose/1/", std::string(PurposeName(purpose)));
   area.authPolicy.size = SHA256_DIGEST_LENGTH;
   EVP_Digest(label.data(), label.size(), area.authPolicy.buffer, nullptr, EVP_sha256(), nullptr);
-  if (algorithm == KeyAlgorithm::kEcP256) {
+  if (!IsRsa(algorithm)) {
     area.type = TPM2_ALG_ECC;
     TPMS_ECC_PARMS& parameters = area.parameters.eccDetail;
     parameters.symmetric.algorithm = TPM2_ALG_NULL;
     parameters.scheme.scheme = TPM2_ALG_NULL;
-    parameters.curveID = TPM2_ECC_NIST_P256;
+    parameters.curveID = algorithm == KeyAlgorithm::kEcP384 ? TPM2_ECC_NIST_P384 : TPM2_ECC_NIST_P256;
     parameters.kdf.scheme = TPM2_ALG_NULL;
   } else {
     area.type = TPM2_ALG_RSA;
     TPMS_RSA_PARMS& parameters = area.parameters.rsaDetail;
     parameters.symmetric.algorithm = TPM2_ALG_NULL;
     parameters.scheme.scheme = TPM2_ALG_NULL;
-    parameters.keyBits = 2048;
+    parameters.keyBits = static_cast<TPMI_RSA_KEY_BITS>(KeyBits(algorithm));
   }
   return result;
 }
@@ -165,7 +167,9 @@ bool IsUsableParent(const TPM2B_PUBLIC& key) {
 }
 
 absl::StatusOr<std::string> PublicKeyInfo(const CryptoLibrary& library, const TPM2B_PUBLIC& key) {
-  if (key.publicArea.type == TPM2_ALG_ECC) return EcInfo(library, key.publicArea.unique.ecc);
+  if (key.publicArea.type == TPM2_ALG_ECC) {
+    return EcInfo(library, key.publicArea.parameters.eccDetail.curveID, key.publicArea.unique.ecc);
+  }
   return RsaInfo(library, key.publicArea.unique.rsa);
 }
 

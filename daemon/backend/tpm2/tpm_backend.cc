@@ -85,7 +85,7 @@ KeyBackend::WorkId TpmBackend::SubmitSign(SealedKey key, SignatureScheme scheme,
 
 void TpmBackend::Cancel(WorkId work) { owner_->queue().Cancel(work); }
 
-std::vector<KeyAlgorithm> TpmBackend::algorithms() const { return {KeyAlgorithm::kEcP256, KeyAlgorithm::kRsa2048}; }
+std::vector<KeyAlgorithm> TpmBackend::algorithms() const { return owner_->monitor().algorithms(); }
 
 BackendHealth TpmBackend::Health() const {
   const std::string problem = owner_->monitor().problem();

@@ -19,6 +19,7 @@ namespace {
 
 using test::StatusIs;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -224,6 +225,35 @@ TEST_F(TpmBackendTest, S12KeysNeverFeedTheLockout) {
   std::string state;
   test::Run({"tpm2_getcap", "-T", tpm_.tcti(), "properties-variable"}, &state);
   EXPECT_THAT(state, HasSubstr("TPM2_PT_LOCKOUT_COUNTER: 0x0"));
+}
+
+TEST_F(TpmBackendTest, RefusesKeysThatTheTpmDoesNotMakeByName) {
+  // It is asked for each algorithm in turn: P-384 is the second, RSA-3072 the fourth.
+  tap_->SetChange([asked = 0](TPM2_CC command, std::span<uint8_t> answer) mutable {
+    if (command != TPM2_CC_TestParms || answer.size() < 10 || ++asked % 2 != 0) return;
+    constexpr TSS2_RC kRefusal = TPM2_RC_VALUE + TPM2_RC_P + TPM2_RC_1;
+    answer[8] = kRefusal >> 8;
+    answer[9] = kRefusal & 0xff;
+  });
+  Make();
+  EXPECT_THAT(Create(KeyAlgorithm::kEcP384),
+              StatusIs(absl::StatusCode::kUnimplemented,
+                       AllOf(HasSubstr("this TPM does not make keys of ec-p384"), HasSubstr("ec-p256, rsa-2048"))));
+  EXPECT_THAT(Create(KeyAlgorithm::kRsa3072), StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("rsa-3072")));
+  EXPECT_THAT(backend_->algorithms(), ElementsAre(KeyAlgorithm::kEcP256, KeyAlgorithm::kRsa2048));
+  EXPECT_EQ(tap_->count(TPM2_CC_Create), 0);
+  EXPECT_TRUE(backend_->Health().healthy) << "a TPM that makes fewer kinds of keys is not ill";
+  EXPECT_OK(Create(KeyAlgorithm::kRsa2048));
+}
+
+TEST_F(TpmBackendTest, AsksATpmOnceWhatKeysItMakes) {
+  Make();
+  ASSERT_OK(Create());
+  const int asked = tap_->count(TPM2_CC_TestParms);
+  EXPECT_EQ(asked, static_cast<int>(kAllAlgorithms.size()));
+  tpm_.PowerCycle();
+  ASSERT_OK(Create());
+  EXPECT_LE(tap_->count(TPM2_CC_TestParms), 2 * asked);
 }
 
 TEST_F(TpmBackendTest, TellsWhatTpmItIs) {

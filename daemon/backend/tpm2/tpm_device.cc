@@ -96,6 +96,7 @@ absl::Status TpmDevice::EnsureReady() {
     ASSIGN_OR_RETURN(connection_, TpmConnection::Open(opener_, monitor_, stop_fd_));
   }
   RETURN_IF_ERROR(Identify());
+  RETURN_IF_ERROR(AskAlgorithms());
   RETURN_IF_ERROR(FindPersistentParent());
   if (!persistent_.has_value()) RETURN_IF_ERROR(EnsurePrimary());
   ready_ = true;
@@ -117,6 +118,40 @@ absl::Status TpmDevice::Identify() {
   const EsysPtr<TPMS_CAPABILITY_DATA> data(raw);
   monitor_.SetDevice(Describe(data->data.tpmProperties));
   return absl::OkStatus();
+}
+
+// AskAlgorithms has the TPM test the parameters of each kind of key, so that nobody has to guess from lists of its
+// curves and key sizes.
+absl::Status TpmDevice::AskAlgorithms() {
+  if (asked_algorithms_) return absl::OkStatus();
+  std::vector<KeyAlgorithm> made;
+  for (const KeyAlgorithm algorithm : kAllAlgorithms) {
+    const TPMT_PUBLIC area = KeyTemplate(algorithm, KeyPurpose::kHandshake).publicArea;
+    const TPMT_PUBLIC_PARMS parameters = {.type = area.type, .parameters = area.parameters};
+    const TSS2_RC rc = connection_->Execute(
+        [&](ESYS_CONTEXT* esys) {
+          return Esys_TestParms_Async(esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &parameters);
+        },
+        [](ESYS_CONTEXT* esys) { return Esys_TestParms_Finish(esys); });
+    // Whatever the TPM has against the parameters themselves is a format-one code (TPM 2.0 Part 2, 6.6.1).
+    const std::optional<TSS2_RC> code = TpmCode(rc);
+    if (code.has_value() && (*code & TPM2_RC_FMT1) != 0) continue;
+    RETURN_IF_ERROR(FromTss(rc, "asking the TPM what keys it makes"));
+    made.push_back(algorithm);
+  }
+  monitor_.SetAlgorithms(std::move(made));
+  asked_algorithms_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status TpmDevice::CheckAlgorithm(KeyAlgorithm algorithm) const {
+  std::string names;
+  for (const KeyAlgorithm made : monitor_.algorithms()) {
+    if (made == algorithm) return absl::OkStatus();
+    absl::StrAppend(&names, names.empty() ? "" : ", ", std::string(AlgorithmName(made)));
+  }
+  return absl::UnimplementedError(absl::StrCat("this TPM does not make keys of ", std::string(AlgorithmName(algorithm)),
+                                               "; it makes ", names, ", and another backend may make more"));
 }
 
 absl::Status TpmDevice::FindPersistentParent() {
@@ -185,6 +220,7 @@ absl::StatusOr<ESYS_TR> TpmDevice::ParentNamed(const TPM2B_NAME& name) {
 
 absl::StatusOr<SealedKey> TpmDevice::Create(const CreateRequest& request) {
   RETURN_IF_ERROR(EnsureReady());
+  RETURN_IF_ERROR(CheckAlgorithm(request.algorithm));
   if (persistent_.has_value()) {
     auto key = CreateUnder(*persistent_, request);
     const auto raw = RawTss(key.status());
@@ -365,6 +401,8 @@ void TpmDevice::Recover(Recovery recovery) {
       break;
     case Recovery::kReconnect:
       Forget();
+      // What answers next may be another TPM.
+      asked_algorithms_ = false;
       connection_.reset();
       break;
   }

@@ -58,7 +58,7 @@ class TpmDevice {
   // Probe connects if need be, and asks something.
   absl::Status Probe();
 
-  // Create makes a key.
+  // Create makes a key. UNIMPLEMENTED if the TPM makes none of the algorithm.
   absl::StatusOr<SealedKey> Create(const CreateRequest& request);
 
   // Sign makes a signature, not checked yet; `meanwhile` is called while the TPM works, unless the call fails before.
@@ -83,6 +83,8 @@ class TpmDevice {
 
   absl::Status EnsureReady();
   absl::Status Identify();
+  absl::Status AskAlgorithms();
+  absl::Status CheckAlgorithm(KeyAlgorithm algorithm) const;
   absl::Status FindPersistentParent();
   absl::Status EnsurePrimary();
   absl::StatusOr<TPM2B_NAME> NameOf(ESYS_TR handle) const;
@@ -105,6 +107,8 @@ class TpmDevice {
   const int stop_fd_;
   std::unique_ptr<TpmConnection> connection_;
   bool ready_ = false;
+  // Whether the monitor knows what keys this TPM makes.
+  bool asked_algorithms_ = false;
   std::optional<Parent> persistent_;
   // Whether the persistent parent turned out to have a password.
   bool persistent_locked_ = false;
