@@ -150,12 +150,22 @@ absl::Status Daemon::OpenTickets(PassedDescriptors& descriptors) {
 
 absl::Status Daemon::Serve(PassedDescriptors& descriptors) {
   pool_ = std::make_unique<WorkerPool>(std::max(2U, std::thread::hardware_concurrency()));
-  authentication_ = std::make_unique<AuthenticationCustodian>(
-      AuthenticationCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, *sealer_, &absl::Now, {}});
-  administration_ = std::make_unique<KeyCustodian>(
-      KeyCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, &absl::Now});
   const Limits limits = LimitsFrom(config_.limits());
   application_limiter_ = std::make_unique<CallLimiter>(limits);
+  authentication_ = std::make_unique<AuthenticationCustodian>(
+      AuthenticationCustodian::Parts{*pool_,
+                                     *authorizer_,
+                                     *keys_,
+                                     *backends_,
+                                     *validator_,
+                                     *sealer_,
+                                     &absl::Now,
+                                     {},
+                                     [this](const Subject& caller, const std::string& peer) {
+                                       return application_limiter_->BeginReply(caller, peer);
+                                     }});
+  administration_ = std::make_unique<KeyCustodian>(
+      KeyCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, &absl::Now});
   admin_limiter_ = std::make_unique<CallLimiter>(limits);
   authentication_handler_ =
       std::make_unique<AuthenticationHandler>(application_peers_, *application_limiter_, *authentication_);

@@ -74,11 +74,11 @@ class Daemon {
   std::unique_ptr<TicketSealer> sealer_;
   std::unique_ptr<BackendSet> backends_;
   std::unique_ptr<WorkerPool> pool_;
+  std::unique_ptr<CallLimiter> application_limiter_;
   std::unique_ptr<AuthenticationCustodian> authentication_;
   std::unique_ptr<KeyCustodian> administration_;
   PeerRegistry application_peers_;
   PeerRegistry admin_peers_;
-  std::unique_ptr<CallLimiter> application_limiter_;
   std::unique_ptr<CallLimiter> admin_limiter_;
   std::unique_ptr<AuthenticationHandler> authentication_handler_;
   std::unique_ptr<AdminHandler> admin_handler_;

@@ -282,6 +282,8 @@ absl::StatusOr<AuthenticationCustodian::Signing> AuthenticationCustodian::Prepar
   ASSIGN_OR_RETURN(Admitted admitted, Admit(caller, identity_ticket, trail));
   ASSIGN_OR_RETURN(const HandshakeMessage message, ParseToken(MessageRole::kRequest, request));
   ASSIGN_OR_RETURN(auto peer, AdmitPeer(caller, admitted, *message.c_id, trail));
+  // Not before: the octets of a certificate are as many as an attacker likes.
+  if (parts_.begin_reply) RETURN_IF_ERROR(parts_.begin_reply(caller, peer->digest()));
   ASSIGN_OR_RETURN(HandshakeState state, PrepareReply(LocalOf(admitted.participant, admitted.identity->current()),
                                                       offer, message, CredentialOf(peer)));
   return MakeSigning(caller, TicketKind::kSignReply, std::move(admitted), std::move(state), std::move(peer), trail);

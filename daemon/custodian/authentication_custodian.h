@@ -77,6 +77,9 @@ class AuthenticationCustodian {
     const TicketSealer& sealer;
     std::function<absl::Time()> clock;
     DepositBox::Limits deposits;
+    // Asked before a caller answers the Request of a peer whose certificate is good, by the certificate's digest; null
+    // if there is no limit.
+    std::function<absl::Status(const Subject& caller, const std::string& peer_digest)> begin_reply = nullptr;
   };
 
   template <typename T>

@@ -56,7 +56,15 @@ class DepositBox::Core : public std::enable_shared_from_this<DepositBox::Core> {
     uint64_t serial = 0;
   };
   // Lane is the keys of its deposits, in `deposits_`, by serial: the newest is last.
-  using Lane = std::map<uint64_t, const std::string*>;
+  struct Lane {
+    std::map<uint64_t, const std::string*> waiting;
+    std::map<uint64_t, const std::string*> done;
+
+    size_t size() const { return waiting.size() + done.size(); }
+    // GivesWay is what is least of a loss: the oldest signature, which was collected or can be made again, or else the
+    // newest work.
+    const std::string& GivesWay() const { return done.empty() ? *waiting.rbegin()->second : *done.begin()->second; }
+  };
   struct Owner {
     uint32_t user = 0;
     size_t size = 0;
@@ -89,6 +97,7 @@ class DepositBox::Core : public std::enable_shared_from_this<DepositBox::Core> {
   }
   void OnDone(const std::string& key, uint64_t serial, absl::StatusOr<Signature> result);
   bool MakeRoomLocked(const Order& order, std::vector<Cancellation>& cancelled);
+  static const Lane& LongestOf(const Owner& owner);
   const Owner* FindCrowdLocked(const Order& order) const;
   Deposits::iterator AddLocked(const Order& order, const std::string& key);
   void RemoveLocked(Deposits::iterator entry, std::vector<Cancellation>& cancelled);
@@ -171,6 +180,8 @@ void DepositBox::Core::OnDone(const std::string& key, uint64_t serial, absl::Sta
     return;
   }
   deposit.signature = *std::move(result);
+  Lane& lane = owners_.find(deposit.owner)->second.lanes.find(deposit.lane)->second;
+  lane.done.insert(lane.waiting.extract(serial));
   deposit.expires = std::chrono::steady_clock::now() + limits_.keep;
   SetAlarm(deposit.expires, key, deposit);
 }
@@ -182,23 +193,26 @@ bool DepositBox::Core::MakeRoomLocked(const Order& order, std::vector<Cancellati
     return true;
   }
   const auto owner = owners_.find(order.owner);
-  const Owner* crowd = nullptr;
-  size_t least = 1;
+  const Lane* crowd = nullptr;
   if (owner != owners_.end() && owner->second.size >= limits_.per_owner) {
-    crowd = &owner->second;
-    const auto lane = crowd->lanes.find(order.lane);
+    crowd = &LongestOf(owner->second);
+    const auto own = owner->second.lanes.find(order.lane);
+    const size_t length = own == owner->second.lanes.end() ? 0 : own->second.size();
     // One more in the place of one less must make it fairer, or two would displace each other for ever.
-    least = 2 + (lane == crowd->lanes.end() ? 0 : lane->second.size());
+    if (crowd->size() < length + 2) crowd = length > 0 && !own->second.done.empty() ? &own->second : nullptr;
   } else if (deposits_.size() >= limits_.total) {
-    crowd = FindCrowdLocked(order);
+    const Owner* const largest = FindCrowdLocked(order);
+    if (largest != nullptr) crowd = &LongestOf(*largest);
   } else {
     return true;
   }
   if (crowd == nullptr) return false;
-  const auto longest = std::ranges::max_element(crowd->lanes, {}, [](const auto& each) { return each.second.size(); });
-  if (longest->second.size() < least) return false;
-  RemoveLocked(deposits_.find(*longest->second.rbegin()->second), cancelled);
+  RemoveLocked(deposits_.find(crowd->GivesWay()), cancelled);
   return true;
+}
+
+const DepositBox::Core::Lane& DepositBox::Core::LongestOf(const Owner& owner) {
+  return std::ranges::max_element(owner.lanes, {}, [](const auto& each) { return each.second.size(); })->second;
 }
 
 // FindCrowdLocked returns the largest process of the user who gives way to `order`, or null.
@@ -232,7 +246,7 @@ DepositBox::Core::Deposits::iterator DepositBox::Core::AddLocked(const Order& or
   Owner& owner = owners_[order.owner];
   owner.user = order.user;
   ++owner.size;
-  owner.lanes[order.lane].emplace(serial, &entry->first);
+  owner.lanes[order.lane].waiting.emplace(serial, &entry->first);
   ++users_[order.user];
   pairs_[pair] = key;
   return entry;
@@ -245,8 +259,9 @@ void DepositBox::Core::RemoveLocked(Deposits::iterator entry, std::vector<Cancel
   pairs_.erase(deposit.pair);
   const auto owner = owners_.find(deposit.owner);
   const auto lane = owner->second.lanes.find(deposit.lane);
-  lane->second.erase(deposit.serial);
-  if (lane->second.empty()) owner->second.lanes.erase(lane);
+  lane->second.waiting.erase(deposit.serial);
+  lane->second.done.erase(deposit.serial);
+  if (lane->second.size() == 0) owner->second.lanes.erase(lane);
   const auto user = users_.find(owner->second.user);
   if (--user->second == 0) users_.erase(user);
   if (--owner->second.size == 0) owners_.erase(owner);

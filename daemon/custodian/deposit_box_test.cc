@@ -230,6 +230,20 @@ TEST_F(DepositBoxTest, S6CapturedCertificatesThatFillTheShareOfAProcessMakeRoomF
   EXPECT_EQ(Answers(4).back(), "honest");
 }
 
+TEST_F(DepositBoxTest, SignaturesThatWereMadeMakeRoomForWorkOfTheSameProcess) {
+  DepositBox& box = Box({.per_owner = 3});
+  for (int i = 0; i < 20; ++i) {
+    const std::string name = std::to_string(i);
+    box.Collect(Order(name, name), In(std::chrono::seconds(20)), Note());
+    device_.Finish(static_cast<KeyBackend::WorkId>(i) + 1, Signature{name});
+    EXPECT_EQ(Answers(static_cast<size_t>(i) + 1).back(), name);
+  }
+  EXPECT_EQ(box.size(), 3U);
+  // The newest ones are still there.
+  box.Collect(Order("18", "18"), In(milliseconds(0)), Note());
+  EXPECT_EQ(Answers(21).back(), "18");
+}
+
 TEST_F(DepositBoxTest, S17AUserWhoseProcessesFillTheBoxMakesRoomForOthers) {
   DepositBox& box = Box({.per_owner = 4, .total = 10});
   const auto collect = [&](const std::string& owner, uint32_t user, int number) {

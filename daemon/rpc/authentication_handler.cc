@@ -214,10 +214,8 @@ grpc::ServerUnaryReactor* AuthenticationHandler::BeginHandshakeReply(grpc::Callb
   const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
   if (call == nullptr) return reactor;
   auto offer = ParseOffer(*request);
-  absl::Status admitted = offer.status();
-  if (admitted.ok()) admitted = limiter_.BeginHandshake(call->caller());
-  if (!admitted.ok()) {
-    call->Finish(admitted);
+  if (!offer.ok()) {
+    call->Finish(offer.status());
     return reactor;
   }
   custodian_.BeginHandshakeReply(call->caller(), request->identity_ticket(), *std::move(offer),

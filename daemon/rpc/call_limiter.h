@@ -1,6 +1,8 @@
 #ifndef DAEMON_RPC_CALL_LIMITER_H_
 #define DAEMON_RPC_CALL_LIMITER_H_
 
+#include <string_view>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "daemon/rpc/limits.h"
@@ -31,6 +33,12 @@ class CallLimiter {
 
   // BeginHandshake counts a handshake that `caller` begins, or returns RESOURCE_EXHAUSTED.
   absl::Status BeginHandshake(const Subject& caller) { return handshakes_.Take(caller); }
+
+  // BeginReply counts a handshake that a peer begins with `caller`, or returns RESOURCE_EXHAUSTED. `peer_digest` names
+  // the peer's certificate, which was found good: one certificate with many GUIDs does not use up the others' (S-6).
+  absl::Status BeginReply(const Subject& caller, std::string_view peer_digest) {
+    return handshakes_.TakeFor(caller, peer_digest);
+  }
 
  private:
   UsageLimiter calls_;

@@ -133,6 +133,28 @@ TEST_F(RateLimiterTest, S17ACrowdOfOneUserDoesNotPushOutAnother) {
   EXPECT_FALSE(limiter.Take(Caller(1, 1)).ok());
 }
 
+TEST_F(RateLimiterTest, S6OnePeerTakesNoMoreThanAQuarterOfAProcess) {
+  RateLimiter limiter = Make({.per_second = 4, .burst = 12});
+  for (int i = 0; i < 3; ++i) ASSERT_OK(limiter.TakeFor(Caller(1, 10), "flood"));
+  for (int i = 0; i < 1000; ++i) {
+    EXPECT_THAT(limiter.TakeFor(Caller(1, 10), "flood"), StatusIs(kResourceExhausted, HasSubstr("with one peer")));
+  }
+  EXPECT_OK(limiter.TakeFor(Caller(1, 10), "honest"));
+  EXPECT_OK(limiter.TakeFor(Caller(1, 11), "flood"));
+  for (int i = 0; i < 8; ++i) ASSERT_OK(limiter.Take(Caller(1, 10)));
+  EXPECT_FALSE(limiter.TakeFor(Caller(1, 10), "another").ok()) << "all together have no more than before";
+  now_ += std::chrono::seconds(1);
+  EXPECT_OK(limiter.TakeFor(Caller(1, 10), "flood"));
+  EXPECT_FALSE(limiter.TakeFor(Caller(1, 10), "flood").ok());
+}
+
+TEST_F(RateLimiterTest, S6ManyPeersAreRememberedForAWhile) {
+  RateLimiter limiter = Make({.per_second = 1, .burst = 1000});
+  for (int i = 0; i < 250; ++i) ASSERT_OK(limiter.TakeFor(Caller(1, 10), "flood"));
+  for (size_t i = 1; i < RateLimiter::kPeers; ++i) ASSERT_OK(limiter.TakeFor(Caller(1, 10), std::to_string(i)));
+  EXPECT_FALSE(limiter.TakeFor(Caller(1, 10), "flood").ok());
+}
+
 TEST(CallLimiterTest, S17BoundsCallsAndHandshakes) {
   CallLimiter limiter({.calls_per_uid = 10, .calls_per_process = 1, .handshakes_per_second = 1, .handshake_burst = 2});
   ASSERT_OK_AND_ASSIGN(const CallPermit permit, limiter.Admit(Caller(1, 10)));

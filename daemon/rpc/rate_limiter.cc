@@ -13,12 +13,32 @@ RateLimiter::RateLimiter(std::string what, const Bounds& bounds, std::function<C
 absl::Status RateLimiter::Take(const Subject& subject) {
   const std::lock_guard lock(mutex_);
   const Clock::time_point now = now_();
+  return BucketOf(subject, now).tokens.Take(now) ? absl::OkStatus() : Refuse("this process");
+}
+
+absl::Status RateLimiter::TakeFor(const Subject& subject, std::string_view peer) {
+  const std::lock_guard lock(mutex_);
+  const Clock::time_point now = now_();
   Bucket& bucket = BucketOf(subject, now);
-  if (!bucket.tokens.Take(now)) {
-    return absl::ResourceExhaustedError(absl::StrCat("too many ", what_, " of this process; the limit is ",
-                                                     bounds_.per_second, " a second, in bursts of ", bounds_.burst));
+  if (!ShareOf(bucket, peer, now).Take(now)) return Refuse("this process with one peer, which has a quarter");
+  return bucket.tokens.Take(now) ? absl::OkStatus() : Refuse("this process");
+}
+
+absl::Status RateLimiter::Refuse(const char* whose) const {
+  return absl::ResourceExhaustedError(absl::StrCat("too many ", what_, " of ", whose, "; the limit is ",
+                                                   bounds_.per_second, " a second, in bursts of ", bounds_.burst));
+}
+
+TokenBucket& RateLimiter::ShareOf(Bucket& bucket, std::string_view peer, Clock::time_point now) const {
+  auto& peers = bucket.peers;
+  const auto known = std::ranges::find(peers, peer, &std::pair<std::string, TokenBucket>::first);
+  if (known != peers.end()) {
+    peers.splice(peers.begin(), peers, known);
+    return peers.front().second;
   }
-  return absl::OkStatus();
+  if (peers.size() >= kPeers) peers.pop_back();
+  const double burst = std::max(1.0, bounds_.burst * kShareOfAPeer);
+  return peers.emplace_front(peer, TokenBucket(bounds_.per_second * kShareOfAPeer, burst, now)).second;
 }
 
 size_t RateLimiter::bucket_count() const {

@@ -9,7 +9,9 @@
 #include <list>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "daemon/rpc/token_bucket.h"
@@ -20,7 +22,8 @@ namespace ddskey {
 
 // RateLimiter has a token bucket for each process. The number of buckets is bounded, for each uid and in all; the
 // bucket that was not used for the longest time makes room, which gives its process a full one again, so the bound of
-// a uid should be no smaller than the number of its processes that can be connected at once. Thread-safe.
+// a uid should be no smaller than the number of its processes that can be connected at once. What strangers can cause
+// is counted for each of them, too: none takes more than a quarter of what the process has. Thread-safe.
 class RateLimiter {
  public:
   using Clock = std::chrono::steady_clock;
@@ -40,6 +43,13 @@ class RateLimiter {
   // limit.
   absl::Status Take(const Subject& subject);
 
+  // TakeFor is Take on behalf of a peer, named by at most 64 octets. Of each process the kPeers last ones are
+  // remembered.
+  absl::Status TakeFor(const Subject& subject, std::string_view peer);
+
+  static constexpr size_t kPeers = 32;
+  static constexpr double kShareOfAPeer = 0.25;
+
   // bucket_count is the number of processes that are remembered.
   size_t bucket_count() const;
 
@@ -48,10 +58,14 @@ class RateLimiter {
     uid_t uid;
     ProcessId process;
     TokenBucket tokens;
+    // The peer seen last is in front.
+    std::list<std::pair<std::string, TokenBucket>> peers = {};
   };
   // The bucket used last is in front. One list for each uid, so that a crowd of one cannot push out another's.
   using Buckets = std::list<Bucket>;
 
+  absl::Status Refuse(const char* whose) const;
+  TokenBucket& ShareOf(Bucket& bucket, std::string_view peer, Clock::time_point now) const;
   Bucket& BucketOf(const Subject& subject, Clock::time_point now);
   void MakeRoom(uid_t uid);
 
