@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <spdlog/spdlog.h>
 
@@ -25,6 +26,7 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 // Locked memory for the keys of the software backend while they are open.
+constexpr int kArenas = 2;
 constexpr size_t kSecureHeap = size_t{1} << 20;
 
 absl::StatusOr<v1::Config> ReadConfig(const Options& options) {
@@ -81,6 +83,8 @@ int Main(const std::vector<std::string>& arguments) {
   // Before anything of the configuration is read, and before there are threads.
   if (const absl::Status hard = HardenProcess(); !hard.ok()) return Complain(hard, kFailed);
   if (const absl::Status blocked = BlockSignals(); !blocked.ok()) return Complain(blocked, kFailed);
+  // Two dozen threads that work little: an arena for each would be memory for nothing.
+  mallopt(M_ARENA_MAX, kArenas);
   // tpm2-tss prints every retried command on stderr; its errors reach our log by their return codes.
   setenv("TSS2_LOG", "all+NONE", 0);
   // No configuration file of OpenSSL has a say in what holds keys (S-13).
