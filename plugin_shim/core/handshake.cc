@@ -15,6 +15,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kLeastWait(50);
 // The daemon is told to answer that much before the call's deadline.
 constexpr milliseconds kMargin(100);
+// Cyclone DDS loses sight of a peer after 10 s. What is left of a ticket's 120 s must be enough for a handshake.
+constexpr std::chrono::seconds kResumable(40);
 
 bool SameMessage(const v1::DataHolder& a, const v1::DataHolder& b) {
   return a.SerializeAsString() == b.SerializeAsString();
@@ -35,11 +37,16 @@ void Handshake::set_remote_future_challenge(std::string challenge) {
   remote_future_challenge_ = std::move(challenge);
 }
 
+bool Handshake::Resumable() const { return CallClock::now() < resumable_until_.load(); }
+
 StepOutcome Handshake::BeginRequest(const std::string& participant_data) {
   const std::lock_guard lock(mutex_);
   pending_.reset();
   sign_ticket_.clear();
-  completed_.reset();
+  const bool same = sent_ && sent_->participant_data == participant_data &&
+                    sent_->remote_future_challenge == remote_future_challenge_;
+  if (resume_.exchange(false) && same && Resumable()) return {StepOutcome::Kind::kDone, sent_->step, false, {}};
+  resumable_until_ = CallClock::time_point();
   StepOutcome outcome = Run([this, &participant_data](CallClock::time_point deadline, uint32_t /*wait_ms*/) {
     v1::BeginHandshakeRequestRequest request;
     request.set_identity_ticket(local_->ticket());
@@ -50,15 +57,21 @@ StepOutcome Handshake::BeginRequest(const std::string& participant_data) {
     request.set_remote_future_challenge(remote_future_challenge_);
     return client_.BeginHandshakeRequest(request, deadline);
   });
+  if (outcome.kind == StepOutcome::Kind::kDone) {
+    sent_ = Sent{participant_data, remote_future_challenge_, std::nullopt, outcome.step};
+    resumable_until_ = CallClock::now() + kResumable;
+  }
   return Complete(std::move(outcome));
 }
 
 StepOutcome Handshake::BeginReply(const std::string& participant_data, const v1::DataHolder& request) {
   const std::lock_guard lock(mutex_);
   if (pending_ == Operation::kBeginReply) return Continue(&request);
+  if (sent_ && sent_->answers && sent_->participant_data == participant_data && SameMessage(*sent_->answers, request)) {
+    return {StepOutcome::Kind::kDone, sent_->step, false, {}};
+  }
   pending_ = Operation::kBeginReply;
   sign_ticket_.clear();
-  completed_.reset();
   message_ = request;
   participant_data_ = participant_data;
   return Continue(nullptr);
@@ -66,7 +79,7 @@ StepOutcome Handshake::BeginReply(const std::string& participant_data, const v1:
 
 StepOutcome Handshake::Process(const v1::DataHolder& message) {
   const std::lock_guard lock(mutex_);
-  if (completed_) return {StepOutcome::Kind::kDone, *completed_, true, {}};
+  if (!sent_ && completed_) return {StepOutcome::Kind::kDone, *completed_, true, {}};
   if (pending_ == Operation::kProcess) return Continue(&message);
   pending_ = Operation::kProcess;
   sign_ticket_.clear();
@@ -83,6 +96,10 @@ StepOutcome Handshake::Continue(const v1::DataHolder* newer) {
     message_ = *newer;
     sign_ticket_.clear();
     outcome = Run(PrepareCall());
+  }
+  if (outcome.kind == StepOutcome::Kind::kDone && pending_ == Operation::kBeginReply) {
+    sent_ = Sent{participant_data_, {}, message_, outcome.step};
+    resumable_until_ = CallClock::time_point();
   }
   if (outcome.kind != StepOutcome::Kind::kPending) {
     pending_.reset();
@@ -183,6 +200,8 @@ StepOutcome Handshake::Complete(StepOutcome outcome) {
   std::string secret;
   secret.swap(*outcome.step.mutable_result()->mutable_shared_secret());
   completed_ = outcome.step;
+  sent_.reset();
+  resumable_until_ = CallClock::time_point();
   secret.swap(*outcome.step.mutable_result()->mutable_shared_secret());
   return outcome;
 }

@@ -134,10 +134,66 @@ TEST_F(HandshakeTest, JunkThatArrivedWhileTheDaemonWasAwayDoesNotHideTheMessage)
   service_.Start();
   EXPECT_EQ(replier_->BeginReply("pdata", request).kind, Kind::kDone);
 
+  v1::DataHolder another = request;
+  another.set_class_id("another");
   service_.Stop();
-  EXPECT_EQ(replier_->BeginReply("pdata", request).kind, Kind::kPending);
+  EXPECT_EQ(replier_->BeginReply("pdata", another).kind, Kind::kPending);
   service_.Start();
   EXPECT_EQ(replier_->BeginReply("pdata", Junk()).kind, Kind::kDone);
+}
+
+TEST_F(HandshakeTest, AnswersADuplicateOfARequestWithTheSameReply) {
+  const v1::DataHolder request = Request();
+  const StepOutcome reply = replier_->BeginReply("pdata", request);
+  service_.Stop();
+  const StepOutcome again = replier_->BeginReply("pdata", request);
+  EXPECT_EQ(again.kind, Kind::kDone) << again.sentence;
+  EXPECT_EQ(again.step.SerializeAsString(), reply.step.SerializeAsString());
+  // What goes out with the Reply has changed: that is no duplicate.
+  EXPECT_EQ(replier_->BeginReply("other", request).kind, Kind::kPending);
+}
+
+TEST_F(HandshakeTest, KeepsWhatACompleteHandshakeCameToUntilTheNextIsComplete) {
+  const v1::DataHolder request = Request();
+  const v1::DataHolder reply = replier_->BeginReply("pdata", request).step.message();
+  const v1::DataHolder final_message = initiator_->Process(reply).step.message();
+  ASSERT_EQ(replier_->Process(final_message).kind, Kind::kDone);
+  EXPECT_EQ(replier_->BeginReply("pdata", Junk()).kind, Kind::kRefused);
+  EXPECT_TRUE(replier_->Process(Junk()).repeated);
+
+  const v1::DataHolder second = replier_->BeginReply("pdata", Request()).step.message();
+  EXPECT_EQ(replier_->Process(Junk()).kind, Kind::kRefused);
+  const StepOutcome done = replier_->Process(initiator_->Process(second).step.message());
+  EXPECT_EQ(done.kind, Kind::kDone) << done.sentence;
+  EXPECT_FALSE(done.repeated);
+}
+
+TEST_F(HandshakeTest, ResumesWithTheRequestThatThePeerMayHaveAnswered) {
+  EXPECT_FALSE(initiator_->Resumable());
+  const v1::DataHolder request = Request();
+  EXPECT_TRUE(initiator_->Resumable());
+  initiator_->Resume();
+  EXPECT_EQ(Request().SerializeAsString(), request.SerializeAsString());
+  EXPECT_EQ(service_.Calls("BeginHandshakeRequest"), 1);
+  // Once, and only with the same content.
+  Request();
+  EXPECT_EQ(service_.Calls("BeginHandshakeRequest"), 2);
+  initiator_->Resume();
+  initiator_->BeginRequest("other");
+  EXPECT_EQ(service_.Calls("BeginHandshakeRequest"), 3);
+  initiator_->Resume();
+  initiator_->set_remote_future_challenge("announced meanwhile");
+  initiator_->BeginRequest("other");
+  EXPECT_EQ(service_.Calls("BeginHandshakeRequest"), 4);
+}
+
+TEST_F(HandshakeTest, IsNoLongerResumableWhenAReplyWasTaken) {
+  const v1::DataHolder reply = replier_->BeginReply("pdata", Request()).step.message();
+  EXPECT_FALSE(replier_->Resumable());
+  EXPECT_EQ(initiator_->Process(Junk()).kind, Kind::kRefused);
+  EXPECT_TRUE(initiator_->Resumable());
+  EXPECT_EQ(initiator_->Process(reply).kind, Kind::kDone);
+  EXPECT_FALSE(initiator_->Resumable());
 }
 
 TEST_F(HandshakeTest, BeginsAnewWhenTheDaemonHasForgottenWhatToSign) {

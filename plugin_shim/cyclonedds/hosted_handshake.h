@@ -36,6 +36,10 @@ class HostedHandshake {
   DDS_Security_SharedSecretHandle secret_handle() const;
   std::optional<PeerCredential> credential() const;
 
+  // Resumable says whether a host that has lost sight of the peer had better go on with this handshake than begin
+  // another. One that has been complete is not: its secrets go with the handles.
+  bool Resumable() const { return secret_handle() == DDS_SECURITY_HANDLE_NIL && handshake_->Resumable(); }
+
   // Age is the time since the host last began with this peer.
   std::chrono::steady_clock::duration Age() const;
   void Rejuvenate();

@@ -132,9 +132,9 @@ Plugin::Result Plugin::ValidateRemoteIdentity(int64_t* remote, DDS_Security_Auth
     return DDS_SECURITY_VALIDATION_PENDING_HANDSHAKE_MESSAGE;
   }
   hosted->Rejuvenate();
+  hosted->handshake().set_remote_future_challenge(remote_request == nullptr ? "" : FutureChallenge(*remote_request));
   // Who has heard the other's announcement need not make one.
   if (remote_request != nullptr) {
-    hosted->handshake().set_remote_future_challenge(FutureChallenge(*remote_request));
     DDS_Security_set_token_nil(local_request);
   } else {
     AnnounceChallenge(hosted->handshake().challenge(), local_request);

@@ -40,7 +40,8 @@ std::pair<int64_t, std::shared_ptr<HostedHandshake>> Registry::Pair(int64_t loca
   if (locals_.Find(local) == nullptr || peer == nullptr) return {0, nullptr};
   const auto known = pairs_.find({local, remote});
   if (known != pairs_.end()) return {known->second, handshakes_.Find(known->second)};
-  std::shared_ptr<HostedHandshake> made = make(*peer);
+  std::shared_ptr<HostedHandshake> made = TakeInterrupted(local, peer->guid);
+  if (made == nullptr) made = make(*peer);
   const int64_t handle = handshakes_.Add(made);
   pairs_.emplace(Key(local, remote), handle);
   return {handle, std::move(made)};
@@ -58,6 +59,13 @@ bool Registry::ReturnIdentity(int64_t handle) {
   const std::lock_guard lock(mutex_);
   local = locals_.Remove(handle);
   const std::shared_ptr<RemoteIdentity> remote = remotes_.Remove(handle);
+  for (const auto& [pair, handshake] : pairs_) {
+    if (remote == nullptr || pair.second != handle) continue;
+    std::shared_ptr<HostedHandshake> interrupted = handshakes_.Find(handshake);
+    if (interrupted->Resumable()) interrupted_.push_back({pair.first, remote->guid, std::move(interrupted)});
+  }
+  while (interrupted_.size() > kMostInterrupted) interrupted_.pop_front();
+  std::erase_if(interrupted_, [handle](const Interrupted& one) { return one.local == handle; });
   if (remote != nullptr) remote_of_guid_.erase(remote->guid);
   ended = RemovePairsOf(handle);
   return local != nullptr || remote != nullptr;
@@ -91,6 +99,18 @@ std::vector<std::shared_ptr<HostedHandshake>> Registry::RemovePairsOf(int64_t id
     pair = pairs_.erase(pair);
   }
   return removed;
+}
+
+std::shared_ptr<HostedHandshake> Registry::TakeInterrupted(int64_t local, const Guid& remote) {
+  std::shared_ptr<HostedHandshake> taken;
+  for (const Interrupted& one : interrupted_) {
+    if (one.local == local && one.remote == remote && one.handshake->Resumable()) taken = one.handshake;
+  }
+  std::erase_if(interrupted_, [local, &remote](const Interrupted& one) {
+    return !one.handshake->Resumable() || (one.local == local && one.remote == remote);
+  });
+  if (taken != nullptr) taken->handshake().Resume();
+  return taken;
 }
 
 }  // namespace ddskey::cyclonedds

@@ -1,7 +1,9 @@
 #ifndef PLUGIN_SHIM_CYCLONEDDS_REGISTRY_H_
 #define PLUGIN_SHIM_CYCLONEDDS_REGISTRY_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -38,8 +40,9 @@ class Registry {
   int64_t AddRemote(RemoteIdentity remote);
   std::shared_ptr<RemoteIdentity> Remote(int64_t handle) const;
 
-  // Pair returns the handshake of two identities with its handle, made with `make` if there is none yet. Null if one of
-  // the handles is unknown.
+  // Pair returns the handshake of two identities with its handle, made with `make` if there is none yet, or if there
+  // was one in which the peer, when its handle was returned, owed a Reply: then that one is resumed. Null if one of the
+  // handles is unknown.
   std::pair<int64_t, std::shared_ptr<HostedHandshake>> Pair(int64_t local, int64_t remote, const MakeHandshake& make);
   std::shared_ptr<HostedHandshake> Handshake(int64_t handle) const;
 
@@ -52,7 +55,18 @@ class Registry {
 
  private:
   using Key = std::pair<int64_t, int64_t>;
+  // Interrupted is a handshake whose peer the host has lost sight of.
+  struct Interrupted {
+    int64_t local;
+    Guid remote;
+    std::shared_ptr<HostedHandshake> handshake;
+  };
+
+  // The most interrupted handshakes that are kept.
+  static constexpr size_t kMostInterrupted = 64;
+
   std::vector<std::shared_ptr<HostedHandshake>> RemovePairsOf(int64_t identity);
+  std::shared_ptr<HostedHandshake> TakeInterrupted(int64_t local, const Guid& remote);
 
   mutable std::mutex mutex_;
   HandleTable<LocalIdentity> locals_;
@@ -61,6 +75,7 @@ class Registry {
   std::map<Guid, int64_t> remote_of_guid_;
   // (local, remote) to the handle of their handshake.
   std::map<Key, int64_t> pairs_;
+  std::deque<Interrupted> interrupted_;
 };
 
 }  // namespace ddskey::cyclonedds

@@ -230,6 +230,47 @@ TEST_F(PluginWithDaemonTest, AnAlteredReplyIsRefusedAndTheTrueOneStillTaken) {
   EXPECT_EQ(taken.result, DDS_SECURITY_VALIDATION_OK_FINAL_MESSAGE) << taken.error;
 }
 
+TEST_F(PluginWithDaemonTest, AChallengeOtherThanTheAnnouncedOneIsRefusedUntilThePeerIsDiscoveredAnew) {
+  const auto [initiator, replier] = MakePair(Kind::kShim, Kind::kShim, TestKeyType::kEcP256);
+  PluginSession initiating(*initiator.participant, *replier.participant);
+  Token announced = initiating.Validate().message.Transmitted();
+  ASSERT_EQ(announced.Binary("future_challenge").value_or("").size(), 32u);
+  const Token request = Patiently([&] { return initiating.BeginRequest(); }).message.Transmitted();
+  EXPECT_EQ(request.Binary("challenge1"), announced.Binary("future_challenge"));
+  announced.SetBinary("future_challenge", std::string(32, 'f'));
+  {
+    PluginSession replying(*replier.participant, *initiator.participant);
+    replying.Validate(&announced);
+    const auto refused = Patiently([&] { return replying.BeginReply(request); });
+    EXPECT_EQ(refused.result, DDS_SECURITY_VALIDATION_FAILED);
+    EXPECT_THAT(refused.error, HasSubstr("[challenge1]"));
+  }
+  PluginSession replying(*replier.participant, *initiator.participant);
+  replying.Validate();
+  const auto reply = Patiently([&] { return replying.BeginReply(request); });
+  EXPECT_EQ(reply.result, DDS_SECURITY_VALIDATION_PENDING_HANDSHAKE_MESSAGE) << reply.error;
+}
+
+TEST_F(PluginWithDaemonTest, AnInitiatorThatLostSightOfItsPeerCompletesWithTheReplyToItsOldRequest) {
+  const auto [initiator, replier] = MakePair(Kind::kShim, Kind::kBuiltin, TestKeyType::kEcP256);
+  PluginSession replying(*replier.participant, *initiator.participant);
+  replying.Validate();
+  Token reply;
+  {
+    PluginSession before(*initiator.participant, *replier.participant);
+    before.Validate();
+    reply = replying.BeginReply(Patiently([&] { return before.BeginRequest(); }).message.Transmitted())
+                .message.Transmitted();
+  }
+  PluginSession after(*initiator.participant, *replier.participant);
+  after.Validate();
+  Patiently([&] { return after.BeginRequest(); });
+  const auto final_message = Patiently([&] { return after.Process(reply); });
+  ASSERT_EQ(final_message.result, DDS_SECURITY_VALIDATION_OK_FINAL_MESSAGE) << final_message.error;
+  EXPECT_EQ(replying.Process(final_message.message.Transmitted()).result, DDS_SECURITY_VALIDATION_OK);
+  EXPECT_EQ(after.SharedSecret(), replying.SharedSecret());
+}
+
 TEST_F(PluginWithDaemonTest, AKeyOfNobodyAndAKeyThatDoesNotExistReadTheSame) {
   const auto host = PluginHost::Load(kShimPlugin);
   const auto refusal = [&](const std::string& name, const std::string& certificate) {
