@@ -32,7 +32,7 @@ run() {
   shift 3
   mkdir -p "$folder/corpus" "$folder/finds"
   "$bin/test/fuzz/${target}_fuzz_bin" "$folder/corpus" "test/fuzz/corpus/$target" -max_total_time="$seconds" \
-    -artifact_prefix="$folder/finds/" -timeout=20 -rss_limit_mb=4096 -max_len=16384 -print_final_stats=1 "$@"
+    -artifact_prefix="$folder/finds/" -timeout=60 -rss_limit_mb=4096 -max_len=16384 -print_final_stats=1 "$@"
 }
 
 fuzz() {

@@ -19,6 +19,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 namespace ddskey::fuzz {
 namespace {
 
+// Absolute: a target may go to another folder.
+const std::filesystem::path kCorpus = std::filesystem::absolute(std::getenv("FUZZ_CORPUS"));
+
 constexpr uint32_t kSeed = 20260101;
 // A bug that a target finds is found long before.
 constexpr int kMutationsForPlantedBug = 50'000;
@@ -31,7 +34,7 @@ void Try(const std::string& input) {
 
 std::vector<std::string> Corpus() {
   std::vector<std::filesystem::path> paths;
-  for (const auto& entry : std::filesystem::directory_iterator(std::getenv("FUZZ_CORPUS"))) {
+  for (const auto& entry : std::filesystem::directory_iterator(kCorpus)) {
     paths.push_back(entry.path());
   }
   std::sort(paths.begin(), paths.end());
