@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,7 @@ namespace ddskey::fuzz {
 namespace {
 
 constexpr int kSmallBuffer = 4096;
+constexpr size_t kAll = SIZE_MAX;
 
 // Pair is a pair of connected sockets that do not block.
 struct Pair {
@@ -75,9 +77,12 @@ class Connection {
     if (size > 0) sent += octets.substr(0, static_cast<size_t>(size));
   }
   static void Receive(const UniqueFd& socket, size_t size, std::string& received) {
-    std::vector<char> buffer(size + 1);
-    const ssize_t got = recv(socket.get(), buffer.data(), buffer.size(), 0);
-    if (got > 0) received.append(buffer.data(), static_cast<size_t>(got));
+    static std::array<char, 64 * 1024> buffer;
+    ssize_t got = 0;
+    while (size > 0 && (got = recv(socket.get(), buffer.data(), std::min(size, buffer.size()), 0)) > 0) {
+      received.append(buffer.data(), static_cast<size_t>(got));
+      size -= static_cast<size_t>(got);
+    }
   }
 
   // Work lets the relay do what there is to do, as the guard would, and gRPC read all.
@@ -92,9 +97,9 @@ class Connection {
       if (sockets[1].revents != 0 && !relay_.finished()) {
         relay_.OnServer(static_cast<uint32_t>(sockets[1].revents), scratch_, now_);
       }
-      Receive(server_.outer, 1 << 20, at_server_);
+      Receive(server_.outer, kAll, at_server_);
     }
-    Receive(server_.outer, 1 << 20, at_server_);
+    Receive(server_.outer, kAll, at_server_);
   }
 
   void Check() const {
