@@ -57,4 +57,9 @@ CallResult<v1::HandshakeStep> AuthenticationClient::SignHandshake(const v1::Sign
   return Call<v1::HandshakeStep>("SignHandshake", request, deadline);
 }
 
+CallResult<v1::SignParticipantDataResponse> AuthenticationClient::SignParticipantData(
+    const v1::SignParticipantDataRequest& request, CallClock::time_point deadline) {
+  return Call<v1::SignParticipantDataResponse>("SignParticipantData", request, deadline);
+}
+
 }  // namespace ddskey

@@ -38,6 +38,10 @@ class AuthenticationClient {
                                                  CallClock::time_point deadline);
   CallResult<v1::HandshakeStep> SignHandshake(const v1::SignHandshakeRequest& request, CallClock::time_point deadline);
 
+  // SignParticipantData asks once; an empty signature is one that is not made yet.
+  CallResult<v1::SignParticipantDataResponse> SignParticipantData(const v1::SignParticipantDataRequest& request,
+                                                                  CallClock::time_point deadline);
+
  private:
   template <typename Response, typename Request>
   CallResult<Response> Call(std::string_view method, const Request& request, CallClock::time_point deadline);

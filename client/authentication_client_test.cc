@@ -71,6 +71,20 @@ TEST_F(AuthenticationClientTest, CarriesTheStepsOfAHandshakeUnchanged) {
   EXPECT_EQ(done.value.result().challenge2(), std::string(32, 'd'));
 }
 
+TEST_F(AuthenticationClientTest, AsksForTheSignatureOfParticipantDataOnce) {
+  const auto identity = client_.ValidateLocalIdentity(Identity(), In(seconds(20)));
+  v1::SignParticipantDataRequest request;
+  request.set_identity_ticket(identity.value.identity_ticket());
+  request.set_participant_data("data");
+  request.set_revision(3);
+  service_.Pend(1);
+  const auto pending = client_.SignParticipantData(request, In(seconds(20)));
+  ASSERT_TRUE(pending.status.ok()) << pending.status.message;
+  EXPECT_EQ(pending.value.signature(), "");
+  EXPECT_EQ(client_.SignParticipantData(request, In(seconds(20))).value.signature(), "revision 3 of data");
+  EXPECT_EQ(service_.Calls("SignParticipantData"), 2);
+}
+
 TEST_F(AuthenticationClientTest, WaitsForADaemonThatCannotAnswerYet) {
   service_.Fail("ValidateLocalIdentity", grpc::StatusCode::UNAVAILABLE, "the device is busy", 2);
   EXPECT_TRUE(client_.ValidateLocalIdentity(Identity(), In(seconds(20))).status.ok());

@@ -10,6 +10,8 @@ std::string_view ActionName(Action action) {
       return "OWN_TRUST";
     case Action::kProcessKey:
       return "PROCESS_KEY";
+    case Action::kSignParticipantData:
+      return "SIGN_PARTICIPANT_DATA";
     case Action::kKeyCreate:
       return "KEY_CREATE";
     case Action::kKeyList:

@@ -10,6 +10,7 @@ enum class Action {
   kHandshake,
   kOwnTrust,
   kProcessKey,
+  kSignParticipantData,
   kKeyCreate,
   kKeyList,
   kKeyDelete,

@@ -14,8 +14,8 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr Action kEveryAction[] = {
-    Action::kHandshake, Action::kOwnTrust,  Action::kProcessKey,         Action::kKeyCreate, Action::kKeyList,
-    Action::kKeyDelete, Action::kCsrCreate, Action::kCertificateInstall, Action::kStatus};
+    Action::kHandshake, Action::kOwnTrust,  Action::kProcessKey, Action::kSignParticipantData, Action::kKeyCreate,
+    Action::kKeyList,   Action::kKeyDelete, Action::kCsrCreate,  Action::kCertificateInstall,  Action::kStatus};
 
 std::shared_ptr<const Policy> MakePolicy(const std::string& text) {
   auto policy = Policy::Parse(text, "policy.textproto", {});
@@ -42,6 +42,16 @@ TEST(PolicyTest, RefusesWhatNoRuleAllows) {
   }
 }
 
+TEST(PolicyTest, SigningParticipantDataIsAGrantOfItsOwn) {
+  const auto policy = MakePolicy(
+      R"(rule { name: "h" effect: ALLOW caller { uid: 1 } key: "*" operation: [ HANDSHAKE, OWN_TRUST ] }
+         rule { name: "s" effect: ALLOW caller { uid: 2 } key: "lidar" operation: SIGN_PARTICIPANT_DATA })");
+  EXPECT_FALSE(policy->Evaluate(Process(1), Action::kSignParticipantData, "lidar").allowed);
+  EXPECT_TRUE(policy->Evaluate(Process(2), Action::kSignParticipantData, "lidar").allowed);
+  EXPECT_FALSE(policy->Evaluate(Process(2), Action::kSignParticipantData, "brake").allowed);
+  EXPECT_FALSE(policy->Evaluate(Process(2), Action::kHandshake, "lidar").allowed);
+}
+
 TEST(PolicyTest, AnEmptyPolicyAllowsNothing) {
   const auto policy = MakePolicy("# nothing\n");
   for (const Action action : kEveryAction) {
@@ -53,7 +63,8 @@ TEST(PolicyTest, AnEmptyPolicyAllowsNothing) {
 TEST(PolicyTest, WithoutAFileTheSuperuserAdministersAndNobodyUsesAKey) {
   const auto policy = Policy::SuperuserOnly();
   for (const Action action : kEveryAction) {
-    const bool uses_key = action == Action::kHandshake || action == Action::kOwnTrust || action == Action::kProcessKey;
+    const bool uses_key = action == Action::kHandshake || action == Action::kOwnTrust ||
+                          action == Action::kProcessKey || action == Action::kSignParticipantData;
     EXPECT_EQ(policy->Evaluate(Process(0, 0), action, "lidar").allowed, !uses_key) << ActionName(action);
     EXPECT_FALSE(policy->Evaluate(Process(1000), action, "lidar").allowed) << ActionName(action);
   }

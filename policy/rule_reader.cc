@@ -33,6 +33,8 @@ std::optional<Action> ActionOf(v1::Operation operation) {
       return Action::kOwnTrust;
     case v1::PROCESS_KEY:
       return Action::kProcessKey;
+    case v1::SIGN_PARTICIPANT_DATA:
+      return Action::kSignParticipantData;
     case v1::KEY_CREATE:
       return Action::kKeyCreate;
     case v1::KEY_LIST:

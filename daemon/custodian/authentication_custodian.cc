@@ -431,6 +431,66 @@ void AuthenticationCustodian::Sign(absl::StatusOr<Signing> prepared, std::chrono
                     });
 }
 
+absl::StatusOr<DepositBox::Order> AuthenticationCustodian::PrepareUpdate(const Subject& caller,
+                                                                         const std::string& identity_ticket,
+                                                                         const ParticipantUpdate& update,
+                                                                         Trail& trail) const {
+  ASSIGN_OR_RETURN(const Admitted admitted, Admit(caller, identity_ticket, trail));
+  const Participant& participant = admitted.participant;
+  const Decision decision =
+      parts_.authorizer.policy()->Evaluate(caller, Action::kSignParticipantData, participant.key_name);
+  trail.Rule(decision.rule);
+  if (!decision.allowed) {
+    trail.Reason(decision.reason);
+    return absl::PermissionDeniedError(
+        "policy does not let this process sign participant data; it needs the operation SIGN_PARTICIPANT_DATA");
+  }
+  ASSIGN_OR_RETURN(const std::string octets, ParticipantUpdateOctets(participant.guid, participant.domain_id, update));
+  const KeyGeneration& current = admitted.identity->current();
+  const BackendSet::Entry* entry = parts_.backends.FindByUuid(current.backend_uuid);
+  if (entry == nullptr) return absl::UnavailableError("the backend that holds the key is not configured");
+  DepositBox::Order order;
+  order.owner = CallerBinding(caller);
+  order.user = caller.uid;
+  // A renewed key signs anew.
+  order.digest = Sha256(absl::StrCat(current.uuid, " ", octets));
+  order.pair = absl::StrCat("update ", GuidOctets(participant.guid));
+  order.backend = entry->backend.get();
+  order.submit = [identity = admitted.identity, backend = order.backend, digest = Sha256(octets), owner = order.owner,
+                  uid = caller.uid](KeyBackend::SignDone done) {
+    const KeyGeneration& generation = identity->current();
+    WorkOptions options;
+    options.deadline = std::chrono::steady_clock::now() + kSigningDeadline;
+    options.fairness = owner;
+    options.group = absl::StrCat("uid ", uid);
+    return backend->SubmitSign({generation.algorithm, generation.purpose, generation.blob, generation.public_key},
+                               SchemeOf(generation.algorithm), digest, options, std::move(done));
+  };
+  return order;
+}
+
+void AuthenticationCustodian::SignParticipantData(const Subject& caller, std::string identity_ticket,
+                                                  ParticipantUpdate update, Wait wait,
+                                                  Done<std::optional<Signature>> done) {
+  parts_.pool.Post(caller, [this, caller, identity_ticket = std::move(identity_ticket), update = std::move(update),
+                            wait, done = std::move(done)] {
+    Trail trail(parts_.authorizer, caller, "SignParticipantData", "");
+    const auto until = std::chrono::steady_clock::now() + wait;
+    auto order = PrepareUpdate(caller, identity_ticket, update, trail);
+    if (!order.ok()) {
+      End(trail, order.status());
+      return done(order.status());
+    }
+    deposits_.Collect(*std::move(order), until,
+                      [this, trail, done](std::optional<absl::StatusOr<Signature>> signature) mutable {
+                        End(trail, signature.has_value() ? signature->status() : absl::OkStatus());
+                        if (!signature.has_value()) return done(std::optional<Signature>());
+                        if (!signature->ok()) return done(signature->status());
+                        done(std::optional<Signature>(**std::move(signature)));
+                      });
+  });
+}
+
 void AuthenticationCustodian::ValidateLocalIdentity(const Subject& caller, LocalIdentityRequest request,
                                                     Done<LocalIdentity> done) {
   parts_.pool.Post(caller, [this, caller, request = std::move(request), done = std::move(done)] {

@@ -18,6 +18,7 @@
 #include "daemon/custodian/trust_cache.h"
 #include "daemon/custodian/worker_pool.h"
 #include "daemon/handshake/handshake.h"
+#include "daemon/handshake/participant_update.h"
 #include "daemon/handshake/ticket.h"
 #include "daemon/keystore/key_store.h"
 #include "daemon/trust/certificate_validator.h"
@@ -98,6 +99,11 @@ class AuthenticationCustodian {
   void SignHandshake(const Subject& caller, std::string identity_ticket, std::string sign_ticket, Wait wait,
                      Done<StepResult> done);
 
+  // SignParticipantData signs changed participant data under a prefix of its own; nothing while it waits for the
+  // device.
+  void SignParticipantData(const Subject& caller, std::string identity_ticket, ParticipantUpdate update, Wait wait,
+                           Done<std::optional<Signature>> done);
+
   // Counts since start, for `status`.
   uint64_t handshakes_completed() const { return completed_; }
   uint64_t refusals() const { return refused_; }
@@ -142,6 +148,8 @@ class AuthenticationCustodian {
                                           const std::string& ticket) const;
   absl::StatusOr<StepResult::Completed> Complete(const Subject& caller, HandshakeOutcome outcome,
                                                  const Certificate& peer) const;
+  absl::StatusOr<DepositBox::Order> PrepareUpdate(const Subject& caller, const std::string& identity_ticket,
+                                                  const ParticipantUpdate& update, Trail& trail) const;
   void Sign(absl::StatusOr<Signing> prepared, std::chrono::steady_clock::time_point until, Trail trail,
             Done<StepResult> done);
   void End(Trail& trail, const absl::Status& outcome);

@@ -295,5 +295,94 @@ TEST_F(AuthenticationCustodianTest, AReplyWithoutPermissionsIsTheSameWhenItIsCol
   EXPECT_OK(Process(bob_, reply.handshake_ticket, *final_step.message).status());
 }
 
+class ParticipantDataTest : public AuthenticationCustodianTest {
+ protected:
+  static constexpr char kGrant[] =
+      R"(rule { name: "g" effect: ALLOW caller { uid: 1000 } key: "alice" operation: [HANDSHAKE, SIGN_PARTICIPANT_DATA] }
+         rule { name: "h" effect: ALLOW caller { uid: 1000 } key: "*" operation: HANDSHAKE })";
+
+  void Grant() { authorizer_->Replace(*Policy::Parse(kGrant, "policy", {})); }
+  absl::StatusOr<std::optional<Signature>> SignData(const Party& party, uint64_t revision, milliseconds wait) {
+    const ParticipantUpdate update = {Offer(party, party).participant_data, revision};
+    return Wait<std::optional<Signature>>(&AuthenticationCustodian::SignParticipantData, party.caller,
+                                          party.identity.ticket, update, wait);
+  }
+};
+
+TEST_F(ParticipantDataTest, S1IsOffWithoutAGrantOfItsOwn) {
+  audit_.Take();
+  EXPECT_THAT(SignData(alice_, 1, milliseconds(0)),
+              StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("SIGN_PARTICIPANT_DATA")));
+  EXPECT_THAT(audit_.Take(), Contains("SignParticipantData refused"));
+  Grant();
+  EXPECT_OK(SignData(alice_, 1, milliseconds(20'000)).status());
+  EXPECT_THAT(audit_.Take(), Contains("SignParticipantData allowed"));
+  EXPECT_THAT(SignData(bob_, 1, milliseconds(0)), StatusIs(absl::StatusCode::kPermissionDenied));
+  authorizer_->Replace(*Policy::Parse(kPolicy, "policy", {}));
+  EXPECT_THAT(SignData(alice_, 1, milliseconds(0)), StatusIs(absl::StatusCode::kPermissionDenied)) << "withdrawn";
+  EXPECT_EQ(device_->signatures(), 1U);
+}
+
+TEST_F(ParticipantDataTest, NeedsTheRightToShakeHandsToo) {
+  authorizer_->Replace(*Policy::Parse(
+      R"(rule { name: "s" effect: ALLOW caller { uid: 1000 } key: "*" operation: SIGN_PARTICIPANT_DATA })", "p", {}));
+  EXPECT_THAT(SignData(alice_, 1, milliseconds(0)), StatusIs(absl::StatusCode::kPermissionDenied));
+}
+
+TEST_F(ParticipantDataTest, S1SignsTheOctetsThatTheDaemonMadeAndNoOthers) {
+  Grant();
+  ASSERT_OK_AND_ASSIGN(const auto signature, SignData(alice_, 7, milliseconds(20'000)));
+  ASSERT_TRUE(signature.has_value());
+  const std::string data = Offer(alice_, alice_).participant_data;
+  const auto identity = *keys_->Find(*KeyName::Parse("alice"));
+  const Certificate certificate = Certificate::ParsePem(identity->current().certificate_chain)->front();
+  const auto octets = ParticipantUpdateOctets(alice_.identity.adjusted_guid, kDomain, {data, 7});
+  EXPECT_OK(certificate.VerifySignature(*octets, signature->octets));
+  EXPECT_FALSE(certificate.VerifySignature(data, signature->octets).ok());
+}
+
+TEST_F(ParticipantDataTest, S5RefusesTheTicketOfAnotherProcess) {
+  Grant();
+  const Party thief = {Caller(30), alice_.identity};
+  EXPECT_THAT(SignData(thief, 1, milliseconds(0)), StatusIs(absl::StatusCode::kFailedPrecondition));
+}
+
+TEST_F(ParticipantDataTest, S7RefusesTheDataOfAnotherParticipant) {
+  Grant();
+  const ParticipantUpdate update = {Offer(bob_, alice_).participant_data, 1};
+  EXPECT_THAT(Wait<std::optional<Signature>>(&AuthenticationCustodian::SignParticipantData, alice_.caller,
+                                             alice_.identity.ticket, update, milliseconds(0)),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("another GUID")));
+  EXPECT_EQ(device_->signatures(), 0U);
+}
+
+TEST_F(ParticipantDataTest, S4IsCollectedLaterAndSignedOnce) {
+  Grant();
+  device_->Hold();
+  ASSERT_OK_AND_ASSIGN(const auto pending, SignData(alice_, 1, milliseconds(1)));
+  EXPECT_FALSE(pending.has_value());
+  device_->Release();
+  ASSERT_OK_AND_ASSIGN(const auto signature, SignData(alice_, 1, milliseconds(20'000)));
+  ASSERT_TRUE(signature.has_value());
+  ASSERT_OK_AND_ASSIGN(const auto again, SignData(alice_, 1, milliseconds(20'000)));
+  EXPECT_EQ(again->octets, signature->octets);
+  EXPECT_EQ(device_->signatures(), 1U);
+  const std::vector<WorkOptions> asked = device_->asked();
+  EXPECT_EQ(asked.back().fairness, CallerBinding(alice_.caller)) << "in the lane of its own process";
+}
+
+TEST_F(ParticipantDataTest, S6OfAParticipantOnlyTheNewestUpdateIsOutstanding) {
+  Grant();
+  device_->Hold();
+  for (uint64_t revision = 1; revision <= 20; ++revision) {
+    ASSERT_OK_AND_ASSIGN(const auto pending, SignData(alice_, revision, milliseconds(0)));
+    EXPECT_FALSE(pending.has_value());
+  }
+  device_->Release();
+  ASSERT_OK_AND_ASSIGN(const auto newest, SignData(alice_, 20, milliseconds(20'000)));
+  EXPECT_TRUE(newest.has_value());
+  EXPECT_EQ(device_->signatures(), 1U);
+}
+
 }  // namespace
 }  // namespace ddskey

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -254,6 +255,29 @@ grpc::ServerUnaryReactor* AuthenticationHandler::SignHandshake(grpc::CallbackSer
   }
   custodian_.SignHandshake(call->caller(), request->identity_ticket(), request->sign_ticket(),
                            WaitOf(request->wait_ms()), Answer(call, response));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AuthenticationHandler::SignParticipantData(grpc::CallbackServerContext* context,
+                                                                     const v1::SignParticipantDataRequest* request,
+                                                                     v1::SignParticipantDataResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
+  if (call == nullptr) return reactor;
+  absl::Status admitted = CheckSize("identity_ticket", request->identity_ticket(), 1, kMaxTicket);
+  admitted.Update(CheckSize("participant_data", request->participant_data(), 1, kMaxDocument));
+  if (admitted.ok()) admitted = limiter_.BeginHandshake(call->caller());
+  if (!admitted.ok()) {
+    call->Finish(admitted);
+    return reactor;
+  }
+  custodian_.SignParticipantData(call->caller(), request->identity_ticket(),
+                                 {request->participant_data(), request->revision()}, WaitOf(request->wait_ms()),
+                                 [call, response](absl::StatusOr<std::optional<Signature>> signature) {
+                                   if (!signature.ok()) return call->Finish(signature.status());
+                                   if (signature->has_value()) response->set_signature((*signature)->octets);
+                                   call->Finish(absl::OkStatus());
+                                 });
   return reactor;
 }
 

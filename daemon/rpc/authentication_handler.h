@@ -30,6 +30,9 @@ class AuthenticationHandler final : public v1::AuthenticationService::CallbackSe
                                              v1::HandshakeStep* response) override;
   grpc::ServerUnaryReactor* SignHandshake(grpc::CallbackServerContext* context, const v1::SignHandshakeRequest* request,
                                           v1::HandshakeStep* response) override;
+  grpc::ServerUnaryReactor* SignParticipantData(grpc::CallbackServerContext* context,
+                                                const v1::SignParticipantDataRequest* request,
+                                                v1::SignParticipantDataResponse* response) override;
 
  private:
   const PeerRegistry& peers_;

@@ -237,4 +237,18 @@ grpc::Status FakeAuthenticationService::SignHandshake(grpc::ServerContext* conte
   return grpc::Status::OK;
 }
 
+grpc::Status FakeAuthenticationService::SignParticipantData(grpc::ServerContext* context,
+                                                            const v1::SignParticipantDataRequest* request,
+                                                            v1::SignParticipantDataResponse* response) {
+  if (grpc::Status status = Enter("SignParticipantData", context); !status.ok()) return status;
+  const std::lock_guard lock(mutex_);
+  if (grpc::Status status = OpenTicket(request->identity_ticket(), "identity"); !status.ok()) return status;
+  if (to_pend_ > 0) {
+    --to_pend_;
+  } else {
+    response->set_signature("revision " + std::to_string(request->revision()) + " of " + request->participant_data());
+  }
+  return grpc::Status::OK;
+}
+
 }  // namespace ddskey::test

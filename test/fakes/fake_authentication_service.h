@@ -64,6 +64,8 @@ class FakeAuthenticationService final : public v1::AuthenticationService::Servic
                                 v1::HandshakeStep* step) override;
   grpc::Status SignHandshake(grpc::ServerContext* context, const v1::SignHandshakeRequest* request,
                              v1::HandshakeStep* step) override;
+  grpc::Status SignParticipantData(grpc::ServerContext* context, const v1::SignParticipantDataRequest* request,
+                                   v1::SignParticipantDataResponse* response) override;
 
   // Enter counts a call, lets it stall, and returns the failure scripted for it.
   grpc::Status Enter(const std::string& method, grpc::ServerContext* context);
