@@ -1,11 +1,12 @@
 #include "plugin_shim/cyclonedds/participant_qos.h"
 
+#include <algorithm>
 #include <utility>
-#include <vector>
 
 #include "plugin_shim/core/document.h"
 #include "plugin_shim/core/key_agreement_choice.h"
 #include "plugin_shim/core/key_reference.h"
+#include "plugin_shim/cyclonedds/foreign_properties.h"
 
 namespace ddskey::cyclonedds {
 namespace {
@@ -24,16 +25,53 @@ std::optional<std::string> Read(const DDS_Security_Qos& qos, std::string_view na
   return document;
 }
 
+// Connext's, which names files also without `file:` before them.
+constexpr char kAlternativeCas[] = "com.rti.serv.secure.authentication.alternative_ca_files";
+constexpr const char* kRevocationLists[] = {ORG_ECLIPSE_CYCLONEDDS_SEC_AUTH_CRL,
+                                            "com.rti.serv.secure.authentication.crl",
+                                            "com.rti.serv.secure.authentication.crl_file"};
+
+std::string ToUri(std::string_view file) {
+  const bool uri = file.starts_with("file:") || file.starts_with("data:");
+  return uri ? std::string(file) : "file:" + std::string(file);
+}
+
+// Reads the documents that the commas of property `name` separate, and takes their size from `*left`.
+bool ReadAll(const DDS_Security_Qos& qos, const char* name, size_t* left, std::vector<std::string>* documents,
+             std::string* error) {
+  const std::string list = FindProperty(qos, name).value_or("");
+  for (size_t at = 0; at < list.size();) {
+    // The comma of `data:,` is none that separates, nor is any in its text.
+    const size_t end = list.compare(at, 5, "data:") == 0 ? list.size() : std::min(list.find(',', at), list.size());
+    std::string why;
+    std::optional<std::string> document = ReadDocument(ToUri(list.substr(at, end - at)), *left, &why);
+    if (!document) {
+      *error = std::string(name) + " cannot be used: " + why;
+      return false;
+    }
+    *left -= document->size();
+    documents->push_back(*std::move(document));
+    at = end + 1;
+  }
+  return true;
+}
+
 bool ReadTrust(const DDS_Security_Qos& qos, v1::ValidateLocalIdentityRequest* request, std::string* error) {
   size_t left = kMaxTrust;
   std::optional<std::string> ca = Read(qos, DDS_SEC_PROP_AUTH_IDENTITY_CA, left, error);
   if (!ca) return false;
   left -= ca->size();
-  std::optional<std::string> crl = Read(qos, ORG_ECLIPSE_CYCLONEDDS_SEC_AUTH_CRL, left, error);
-  if (!crl) return false;
-  left -= crl->size();
   if (!ca->empty()) request->add_identity_ca(*ca);
-  if (!crl->empty()) request->add_revocation_list(*std::move(crl));
+  std::vector<std::string> more;
+  if (!ReadAll(qos, kAlternativeCas, &left, &more, error)) return false;
+  for (std::string& document : more) request->add_identity_ca(std::move(document));
+  std::vector<std::string> lists;
+  for (const char* name : kRevocationLists) {
+    if (!ReadAll(qos, name, &left, &lists, error)) return false;
+  }
+  for (std::string& list : lists) {
+    if (!list.empty()) request->add_revocation_list(std::move(list));
+  }
 
   const std::optional<std::string> folder = FindProperty(qos, DDS_SEC_PROP_ACCESS_TRUSTED_CA_DIR);
   if (!folder || folder->empty()) return true;
@@ -77,6 +115,22 @@ std::optional<std::string> FindProperty(const DDS_Security_Qos& qos, std::string
     if (property.name != nullptr && property.value != nullptr && property.name == name) return property.value;
   }
   return std::nullopt;
+}
+
+bool JudgeProperties(const DDS_Security_Qos& qos, std::vector<std::string>* remarks, std::string* error) {
+  const DDS_Security_PropertySeq& properties = qos.property.value;
+  for (uint32_t i = 0; properties._buffer != nullptr && i < properties._length; ++i) {
+    const DDS_Security_Property_t& property = properties._buffer[i];
+    if (property.name == nullptr || property.value == nullptr) continue;
+    std::optional<PropertyVerdict> verdict = JudgeProperty(property.name, property.value);
+    if (!verdict) continue;
+    if (verdict->kind == PropertyVerdict::Kind::kRefused) {
+      *error = std::move(verdict->sentence);
+      return false;
+    }
+    remarks->push_back(std::move(verdict->sentence));
+  }
+  return true;
 }
 
 std::optional<v1::ValidateLocalIdentityRequest> ReadIdentity(const DDS_Security_Qos& qos, std::string* error) {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 #include "plugin_shim/core/local_identity.h"
 #include "plugin_shim/cyclonedds/data_holder.h"
@@ -77,6 +78,9 @@ std::string Octets(const DDS_Security_OctetSeq& sequence) {
 Plugin::Result Plugin::ValidateLocalIdentity(int64_t* handle, DDS_Security_GUID_t* adjusted,
                                              DDS_Security_DomainId domain, const DDS_Security_Qos& qos,
                                              const DDS_Security_GUID_t& candidate, std::string* error) {
+  std::vector<std::string> remarks;
+  if (!JudgeProperties(qos, &remarks, error)) return DDS_SECURITY_VALIDATION_FAILED;
+  for (const std::string& remark : remarks) log_.Warn(remark);
   std::optional<v1::ValidateLocalIdentityRequest> request = ReadIdentity(qos, error);
   if (!request) return DDS_SECURITY_VALIDATION_FAILED;
   const auto timeout = ConnectTimeout(FindProperty(qos, kConnectTimeoutProperty));
