@@ -1,9 +1,9 @@
 #include "daemon/handshake/modp_2048.h"
 
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/sha.h>
 
-#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -18,7 +18,6 @@ namespace {
 constexpr size_t kPrimeSize = 256;
 // q has 256 bits.
 constexpr size_t kPrivateSize = 32;
-constexpr unsigned char kDerInteger = 0x02;
 char kGroup[] = "dh_2048_256";
 // The type whose keys have a q, so that EVP_PKEY_public_check finds elements of small order.
 constexpr char kKeyType[] = "DHX";
@@ -45,52 +44,65 @@ EVP_PKEY* Group() {
 BignumPtr FromInteger(std::string_view value) {
   const unsigned char* at = Octets(value);
   const Asn1IntegerPtr integer(d2i_ASN1_INTEGER(nullptr, &at, static_cast<long>(value.size())));
+  // What fails here is the peer's, and no error of ours to be found in OpenSSL's queue.
+  ERR_clear_error();
   if (integer == nullptr || at != Octets(value) + value.size()) return nullptr;
   return BignumPtr(ASN1_INTEGER_to_BN(integer.get(), nullptr));
 }
 
-// IsInteger tells the forms apart. A number of the group has 256 octets but for a few leading zeros, which either form
-// may leave out; with the header of an INTEGER it has more. Octets that could be both are as rare as 2^-32, and the
-// handshake is made again.
-bool IsInteger(std::string_view value) {
-  return value.size() != kPrimeSize && !value.empty() && static_cast<unsigned char>(value[0]) == kDerInteger &&
-         FromInteger(value) != nullptr;
-}
-
-// Padded returns the number of a public value in 256 octets, in whichever form it came; nothing if it is not a number
-// of at most 2048 bits.
-std::string Padded(std::string_view value) {
-  BignumPtr number;
-  if (IsInteger(value)) {
-    number = FromInteger(value);
-  } else if (value.size() <= kPrimeSize) {
-    number.reset(BN_bin2bn(Octets(value), static_cast<int>(value.size()), nullptr));
-  }
+// Padded is a number in 256 octets; empty if it has more than 2048 bits or is negative.
+std::string Padded(const BIGNUM* number) {
   std::string padded(kPrimeSize, '\0');
-  if (number == nullptr || BN_is_negative(number.get()) == 1 ||
-      BN_bn2binpad(number.get(), reinterpret_cast<unsigned char*>(padded.data()), kPrimeSize) != kPrimeSize) {
+  if (number == nullptr || BN_is_negative(number) == 1 ||
+      BN_bn2binpad(number, reinterpret_cast<unsigned char*>(padded.data()), kPrimeSize) != kPrimeSize) {
     return "";
   }
   return padded;
 }
 
-absl::StatusOr<PkeyPtr> CheckedPublic(std::string_view property, std::string_view value) {
-  const std::string padded = Padded(value);
-  if (padded.empty())
-    return Refuse(property, "the public value is neither 256 octets nor an ASN.1 INTEGER of 2048 bits");
+// AsOctets and AsInteger read a public value in one form, as 256 octets; empty if it has not that form. A value may
+// have both.
+std::string AsOctets(std::string_view value) {
+  if (value.size() > kPrimeSize) return "";
+  return std::string(kPrimeSize - value.size(), '\0').append(value);
+}
+std::string AsInteger(std::string_view value) { return Padded(FromInteger(value).get()); }
+
+// Imported is a number as a key of the group, or null if it is no element of order q.
+PkeyPtr Imported(const std::string& padded) {
   PkeyPtr key(EVP_PKEY_new());
-  if (key == nullptr || Group() == nullptr || EVP_PKEY_copy_parameters(key.get(), Group()) != 1) {
-    return OpensslFailure("preparing a key of the MODP group");
-  }
-  if (EVP_PKEY_set1_encoded_public_key(key.get(), Octets(padded), padded.size()) != 1) {
-    return Refuse(property, "the public value is not an element of the MODP group");
+  if (key == nullptr || Group() == nullptr || EVP_PKEY_copy_parameters(key.get(), Group()) != 1 ||
+      EVP_PKEY_set1_encoded_public_key(key.get(), Octets(padded), padded.size()) != 1) {
+    return nullptr;
   }
   const PkeyCtxPtr context(EVP_PKEY_CTX_new_from_pkey(nullptr, key.get(), nullptr));
   // SP 800-56A 5.6.2.3.1: 1 < y < p - 1, and y^q = 1, which no element of another subgroup fulfils.
-  if (context == nullptr || EVP_PKEY_public_check(context.get()) != 1) {
-    return Refuse(property, "the public value is not an element of the MODP group of order q");
+  const bool good = context != nullptr && EVP_PKEY_public_check(context.get()) == 1;
+  ERR_clear_error();
+  return good ? std::move(key) : nullptr;
+}
+
+// Checked is a peer's public value, and the form it has.
+struct Checked {
+  PkeyPtr key;
+  bool is_integer = false;
+};
+
+// ReadPublic reads a public value in the form in which it is an element of order q: that it is one in both has a
+// chance of 2^-1792.
+absl::StatusOr<Checked> ReadPublic(std::string_view property, std::string_view value) {
+  const std::string octets = AsOctets(value);
+  const std::string integer = AsInteger(value);
+  if (octets.empty() && integer.empty()) {
+    return Refuse(property, "the public value is neither 256 octets nor an ASN.1 INTEGER of 2048 bits");
   }
-  return key;
+  if (!octets.empty()) {
+    if (PkeyPtr key = Imported(octets); key != nullptr) return Checked{std::move(key), false};
+  }
+  if (!integer.empty()) {
+    if (PkeyPtr key = Imported(integer); key != nullptr) return Checked{std::move(key), true};
+  }
+  return Refuse(property, "the public value is not an element of the MODP group of order q");
 }
 
 absl::StatusOr<EphemeralKey> GenerateKey(bool as_integer) {
@@ -119,6 +131,8 @@ absl::StatusOr<EphemeralKey> GenerateKey(bool as_integer) {
   const Asn1IntegerPtr integer(BN_to_ASN1_INTEGER(public_number.get(), nullptr));
   const int size = integer == nullptr ? 0 : i2d_ASN1_INTEGER(integer.get(), nullptr);
   if (size <= 0) return OpensslFailure("writing a public value");
+  // One in 2^24 has the length of octets; Derive tells its own by that.
+  if (static_cast<size_t>(size) == kPrimeSize) return GenerateKey(as_integer);
   public_value.resize(static_cast<size_t>(size));
   auto* at = reinterpret_cast<unsigned char*>(public_value.data());
   i2d_ASN1_INTEGER(integer.get(), &at);
@@ -152,16 +166,23 @@ PkeyPtr FromPrivate(std::span<const uint8_t> private_value, std::string_view pad
 absl::StatusOr<EphemeralKey> Modp2048::Generate() const { return GenerateKey(/*as_integer=*/false); }
 
 absl::StatusOr<EphemeralKey> Modp2048::GenerateAnswer(std::string_view property, std::string_view public_value) const {
-  RETURN_IF_ERROR(CheckedPublic(property, public_value).status());
-  return GenerateKey(IsInteger(public_value));
+  ASSIGN_OR_RETURN(const Checked peer, ReadPublic(property, public_value));
+  return GenerateKey(peer.is_integer);
 }
 
-bool Modp2048::Same(std::string_view a, std::string_view b) const { return Padded(a) == Padded(b); }
+bool Modp2048::Same(std::string_view a, std::string_view b) const {
+  for (const std::string& one : {AsOctets(a), AsInteger(a)}) {
+    if (!one.empty() && (one == AsOctets(b) || one == AsInteger(b))) return true;
+  }
+  return false;
+}
 
 absl::StatusOr<SecretBytes> Modp2048::Derive(const SecretBytes& private_value, std::string_view own_public_value,
                                              std::string_view property, std::string_view public_value) const {
-  ASSIGN_OR_RETURN(const PkeyPtr peer, CheckedPublic(property, public_value));
-  const PkeyPtr own = FromPrivate(private_value.Reveal(SecretAccess()), Padded(own_public_value));
+  ASSIGN_OR_RETURN(const Checked peer, ReadPublic(property, public_value));
+  const std::string own_octets =
+      own_public_value.size() == kPrimeSize ? AsOctets(own_public_value) : AsInteger(own_public_value);
+  const PkeyPtr own = FromPrivate(private_value.Reveal(SecretAccess()), own_octets);
   if (own == nullptr) return OpensslFailure("loading an ephemeral key");
   const PkeyCtxPtr context(EVP_PKEY_CTX_new_from_pkey(nullptr, own.get(), nullptr));
   ASSIGN_OR_RETURN(SecretBytes agreed, SecretBytes::Allocate(kPrimeSize));
@@ -171,7 +192,7 @@ absl::StatusOr<SecretBytes> Modp2048::Derive(const SecretBytes& private_value, s
   // Without padding: Cyclone DDS, Fast DDS and OpenDDS hash the number without its leading zeros. What the length would
   // tell of the secret helps nobody, since no private value is used twice.
   if (context == nullptr || EVP_PKEY_derive_init(context.get()) != 1 ||
-      EVP_PKEY_derive_set_peer_ex(context.get(), peer.get(), 0) != 1 ||
+      EVP_PKEY_derive_set_peer_ex(context.get(), peer.key.get(), 0) != 1 ||
       EVP_PKEY_derive(context.get(), z.data(), &size) != 1) {
     return OpensslFailure("agreeing on a secret");
   }

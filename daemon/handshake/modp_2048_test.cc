@@ -166,6 +166,16 @@ TEST_F(Modp2048Test, HashesASecretWithoutItsLeadingZeros) {
   EXPECT_EQ(Derive(own, Padded(peer.get())), Hash(Trimmed(agreed.get())));
 }
 
+TEST_F(Modp2048Test, AValueThatHasBothFormsIsRefusedWhenItIsAnElementInNeither) {
+  // A number of 253 octets makes an INTEGER of 256. One of the subgroup is not to be found: they are one in 2^24.
+  const BignumPtr number = FromOctets("\x55" + std::string(252, 'x'));
+  const std::string integer = Integer(number.get());
+  ASSERT_EQ(integer.size(), kPrimeSize);
+  ExpectRefused(integer);
+  EXPECT_TRUE(modp_.Same(integer, Padded(number.get())));
+  EXPECT_TRUE(modp_.Same(integer, integer));
+}
+
 TEST_F(Modp2048Test, S5RefusesTheTrivialElements) {
   const BignumPtr minus_one(BN_dup(p_.get()));
   ASSERT_EQ(BN_sub_word(minus_one.get(), 1), 1);
