@@ -29,6 +29,11 @@ constexpr Row kRows[] = {
     {"twenty", "twenty participants at once, against the builtin plugin", &TwentyParticipants, 5},
     {"reply-rate", "Replies a second with a TPM key, against a bare signing loop", &ReplyRate, 5},
     {"reply-latency", "time of a Reply with a software key, against the same work in process", &ReplyLatency, 7},
+    {"fifty", "fifty participants at once, against the builtin plugin", &FiftyParticipants, 1},
+    {"throttled-tpm", "twenty participants with a TPM of 20 signatures a second", &ThrottledTpmRow, 3},
+    {"two-hosts", "the same on two hosts, ten participants each", &TwoHosts, 3},
+    {"refused-flood", "handshakes while refused peers come 100 times a second", &RefusedFlood, 5},
+    {"forged-guids", "Replies with a TPM key while 1,000 forged GUIDs a second come", &ForgedGuids, 3},
     {"shim", "threads, memory and libraries that the shim adds to an application", &ShimFootprint, 3},
     {"daemon-memory", "resident memory of the daemon, idle and for each idle client", &DaemonMemory, 3},
 };

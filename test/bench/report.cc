@@ -23,6 +23,12 @@ std::string Told(const std::vector<double>& values, const std::string& unit) {
   return values.size() < 3 ? median : absl::StrCat(median, absl::StrFormat(" ±%.0f %%", Spread(values) * 100));
 }
 
+// ReachText has as many digits as `reach` needs, at least one.
+std::string ReachText(double reach) {
+  const double tenths = reach * 10;
+  return absl::StrFormat("%.*f", std::abs(tenths - std::round(tenths)) < 1e-6 ? 1 : 2, reach);
+}
+
 std::vector<double> Combine(const std::vector<double>& ours, const std::vector<double>& reference,
                             double (*combine)(double, double)) {
   std::vector<double> result;
@@ -52,7 +58,7 @@ Line Paired(const std::string& what, const std::vector<double>& ours, const std:
           .ours = Told(ours, unit),
           .reference = Told(reference, unit),
           .result = absl::StrFormat("%.2f", ratio),
-          .reach = absl::StrCat(at_least ? ">= " : "<= ", absl::StrFormat("%.1f", reach)),
+          .reach = absl::StrCat(at_least ? ">= " : "<= ", ReachText(reach)),
           .reached = at_least ? ratio >= reach : ratio <= reach};
 }
 

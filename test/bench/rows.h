@@ -27,6 +27,23 @@ std::vector<Line> ShimFootprint(int rounds);
 // DaemonMemory: resident memory of an idle daemon, and for each idle client.
 std::vector<Line> DaemonMemory(int rounds);
 
+// FiftyParticipants: fifty processes with software keys, started at once, against the builtin plugin.
+std::vector<Line> FiftyParticipants(int rounds);
+
+// ThrottledTpmRow: twenty participants whose keys are in one TPM that makes 20 signatures a second, against the time
+// that their signatures alone take.
+std::vector<Line> ThrottledTpmRow(int rounds);
+
+// TwoHosts: the same with ten participants on each of two hosts, each with such a TPM.
+std::vector<Line> TwoHosts(int rounds);
+
+// RefusedFlood: the 99th percentile of a handshake while refused peers come 100 times a second, against the quiet one.
+std::vector<Line> RefusedFlood(int rounds);
+
+// ForgedGuids: the 99th percentile of a Reply with a TPM key while a captured certificate comes with 1,000 invented
+// GUIDs a second, less the quiet one, in signatures of the device.
+std::vector<Line> ForgedGuids(int rounds);
+
 }  // namespace ddskey::bench
 
 #endif  // TEST_BENCH_ROWS_H_

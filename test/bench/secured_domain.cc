@@ -2,11 +2,13 @@
 
 #include <time.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "test/bench/bench_daemon.h"
@@ -30,14 +32,19 @@ std::string NameOf(Plugin plugin, size_t host) {
 
 }  // namespace
 
-SecuredDomain::SecuredDomain(size_t participants)
+SecuredDomain::SecuredDomain(size_t participants, std::vector<Place> places, Network network)
     : pki_(folder_.path()),
-      daemon_(DaemonOptions({})),
+      places_(std::move(places)),
+      network_(std::move(network)),
       library_(std::filesystem::absolute("plugin_shim/cyclonedds/libddskey_cyclonedds.so")) {
+  for (const Place& place : places_) {
+    daemons_.push_back(std::make_unique<test::TestDaemon>(DaemonOptions(place.backends)));
+  }
   for (size_t host = 0; host < participants; ++host) {
     pki_.AddParticipant(NameOf(Plugin::kBuiltin, host));
     const std::string name = NameOf(Plugin::kOurs, host);
-    pki_.AddCertified(name, daemon_.Enroll(name, pki_.identity_ca(), {.subject = {{"O", "Lab"}, {"CN", name}}}));
+    test::TestDaemon& daemon = *daemons_[host % daemons_.size()];
+    pki_.AddCertified(name, daemon.Enroll(name, pki_.identity_ca(), {.subject = {{"O", "Lab"}, {"CN", name}}}));
   }
 }
 
@@ -46,6 +53,8 @@ std::string SecuredDomain::Configuration(Plugin plugin, size_t host, size_t coun
   auto options = test::CycloneOptions::For(pki_, name, domain_);
   // One more than there are participants: two that start at the same moment may pass over a place.
   options.max_participant_index = static_cast<int>(count);
+  options.interface = network_.interface;
+  options.peers = network_.addresses;
   if (plugin == Plugin::kOurs) {
     options.private_key = "ddskey:" + name;
     options.library = library_;
@@ -56,22 +65,35 @@ std::string SecuredDomain::Configuration(Plugin plugin, size_t host, size_t coun
 std::unique_ptr<SecuredDomain::Hosts> SecuredDomain::StartHosts(Plugin plugin, size_t count) {
   domain_ = domain_ % kDomains + 1;
   std::vector<test::Process::Options> options;
+  std::vector<std::vector<std::string>> commands;
   auto hosts = std::make_unique<Hosts>();
   for (size_t host = 0; host < count; ++host) {
-    options.push_back(
-        {.environment = {{"CYCLONEDDS_URI", Configuration(plugin, host, count)}, {"DDSKEY_SOCKET", daemon_.socket()}},
-         .user = {},
-         .output = hosts->folder_.File(std::to_string(host))});
+    const size_t place = host % places_.size();
+    options.push_back({.environment = {{"CYCLONEDDS_URI", Configuration(plugin, host, count)},
+                                       {"DDSKEY_SOCKET", daemons_[place]->socket()}},
+                       .user = {},
+                       .output = hosts->folder_.File(std::to_string(host))});
+    commands.push_back(places_[place].launcher);
+    commands.back().insert(commands.back().end(), {"test/bench/dds_host", std::to_string(count - 1)});
   }
   hosts->began_ = Nanoseconds();
-  for (const auto& each : options) {
-    hosts->processes_.push_back(test::Process::Start({"test/bench/dds_host", std::to_string(count - 1)}, each));
+  for (size_t host = 0; host < count; ++host) {
+    hosts->processes_.push_back(test::Process::Start(commands[host], options[host]));
   }
   return hosts;
 }
 
 double SecuredDomain::Hosts::WaitUntilMatched() {
-  int64_t last = 0;
+  const Progress progress = WaitAtMost(kLimit);
+  if (progress.hosts == processes_.size()) return progress.milliseconds;
+  std::fputs("a DDS host did not match all others within a minute\n", stderr);
+  for (const auto& process : processes_) std::fputs(process->Output().c_str(), stderr);
+  std::exit(EXIT_FAILURE);
+}
+
+SecuredDomain::Hosts::Progress SecuredDomain::Hosts::WaitAtMost(std::chrono::milliseconds limit) {
+  Progress progress;
+  int64_t last = began_;
   for (const auto& process : processes_) {
     long long matched = 0;
     const auto told = [&] {
@@ -80,13 +102,14 @@ double SecuredDomain::Hosts::WaitUntilMatched() {
       return line != std::string::npos && output.back() == '\n' &&
              std::sscanf(output.c_str() + line, "matched %lld", &matched) == 1;
     };
-    if (!test::WaitFor(told, kLimit)) {
-      std::fprintf(stderr, "a DDS host did not match all others within a minute: %s\n", process->Output().c_str());
-      std::exit(EXIT_FAILURE);
-    }
+    const auto spent = std::chrono::nanoseconds(Nanoseconds() - began_);
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(limit - spent);
+    if (!test::WaitFor(told, std::max(left, std::chrono::milliseconds(0)))) continue;
+    ++progress.hosts;
     last = std::max<int64_t>(last, matched);
   }
-  return static_cast<double>(last - began_) / 1e6;
+  progress.milliseconds = static_cast<double>(last - began_) / 1e6;
+  return progress;
 }
 
 }  // namespace ddskey::bench

@@ -3,6 +3,8 @@
 
 #include <sys/types.h>
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,11 +21,23 @@ namespace ddskey::bench {
 enum class Plugin { kBuiltin, kOurs };
 
 // SecuredDomain is everything that secured participants need under either plugin: certificates of one identity CA,
-// the same governance (everything encrypted) and permissions, and a daemon with software keys in its default limits.
+// the same governance (everything encrypted) and permissions, and for each host a daemon in its default limits.
 class SecuredDomain {
  public:
-  // Up to `participants` can run at once.
-  explicit SecuredDomain(size_t participants);
+  // Place is a host: its daemon's backends (software keys if empty), and what to put before a command to run it there.
+  struct Place {
+    std::string backends = {};
+    std::vector<std::string> launcher = {};
+  };
+  // Network is the interface by which participants reach each other, and the addresses of all hosts.
+  struct Network {
+    std::string interface = "lo";
+    std::vector<std::string> addresses = {"127.0.0.1"};
+  };
+
+  // Up to `participants` can run at once, spread over the places in turn.
+  explicit SecuredDomain(size_t participants) : SecuredDomain(participants, {Place()}, Network()) {}
+  SecuredDomain(size_t participants, std::vector<Place> places, Network network);
 
   // Hosts are running participants, each in a process of its own. They end with this object.
   class Hosts {
@@ -31,6 +45,13 @@ class SecuredDomain {
     // WaitUntilMatched returns the time from before the first was started until the last had matched all others, in
     // milliseconds. Ends the program after a minute.
     double WaitUntilMatched();
+    // Progress is how far they came: how many have matched all others, and when the last of those had.
+    struct Progress {
+      size_t hosts = 0;
+      double milliseconds = 0;
+    };
+    // WaitAtMost waits until all have, or until `limit` has passed since the first was started.
+    Progress WaitAtMost(std::chrono::milliseconds limit);
     pid_t pid(size_t host) const { return processes_[host]->pid(); }
 
    private:
@@ -48,7 +69,9 @@ class SecuredDomain {
 
   test::TempDir folder_;
   test::CyclonePki pki_;
-  test::TestDaemon daemon_;
+  const std::vector<Place> places_;
+  const Network network_;
+  std::vector<std::unique_ptr<test::TestDaemon>> daemons_;
   std::string library_;
   int domain_ = 0;
 };

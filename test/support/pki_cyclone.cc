@@ -110,14 +110,16 @@ std::string CycloneConfig(const CycloneOptions& options) {
   std::string lease;
   if (!options.lease_duration.empty())
     lease = absl::StrCat("<LeaseDuration>", options.lease_duration, "</LeaseDuration>");
+  std::string peers;
+  for (const std::string& address : options.peers) absl::StrAppend(&peers, "<Peer address=\"", address, "\"/>");
   std::string tracing;
   if (!options.trace_file.empty()) {
     tracing = absl::StrCat("<Tracing><Verbosity>", options.trace_verbosity, "</Verbosity><OutputFile>",
                            options.trace_file, "</OutputFile></Tracing>");
   }
   return absl::Substitute(
-      R"(<CycloneDDS xmlns="https://cdds.io/config"><Domain id="$0"><General><Interfaces><NetworkInterface name="lo" multicast="false"/></Interfaces><AllowMulticast>false</AllowMulticast></General><Discovery><ParticipantIndex>auto</ParticipantIndex><MaxAutoParticipantIndex>$1</MaxAutoParticipantIndex><Peers><Peer address="127.0.0.1"/></Peers>$2</Discovery>$3$4</Domain></CycloneDDS>)",
-      options.domain, options.max_participant_index, lease, security, tracing);
+      R"(<CycloneDDS xmlns="https://cdds.io/config"><Domain id="$0"><General><Interfaces><NetworkInterface name="$5" multicast="false"/></Interfaces><AllowMulticast>false</AllowMulticast></General><Discovery><ParticipantIndex>auto</ParticipantIndex><MaxAutoParticipantIndex>$1</MaxAutoParticipantIndex><Peers>$6</Peers>$2</Discovery>$3$4</Domain></CycloneDDS>)",
+      options.domain, options.max_participant_index, lease, security, tracing, options.interface, peers);
 }
 
 }  // namespace ddskey::test

@@ -2,6 +2,7 @@
 #define TEST_SUPPORT_PKI_CYCLONE_H_
 
 #include <string>
+#include <vector>
 
 #include "test/support/pki.h"
 
@@ -65,11 +66,16 @@ struct CycloneOptions {
   // For example "2s"; Cyclone's default if empty.
   std::string lease_duration = {};
 
+  // The one network interface that is used, and the addresses of the hosts where participants are looked for.
+  std::string interface = "lo";
+  std::vector<std::string> peers = {"127.0.0.1"};
+
   // For fills in the documents of `name` in `pki`, with its private key file.
   static CycloneOptions For(const CyclonePki& pki, const std::string& name, int domain);
 };
 
-// CycloneConfig is a CYCLONEDDS_URI value (the XML itself) for a secured participant on loopback, without multicast.
+// CycloneConfig is a CYCLONEDDS_URI value (the XML itself) for a secured participant, on loopback unless `options` say
+// otherwise, without multicast.
 std::string CycloneConfig(const CycloneOptions& options);
 
 }  // namespace ddskey::test
