@@ -333,7 +333,9 @@ DepositBox::DepositBox(WorkerPool& pool, Limits limits) : core_(std::make_shared
 DepositBox::~DepositBox() { core_->Stop(); }
 
 void DepositBox::Collect(Order order, Time until, Done done) {
-  core_->Collect(std::move(order), until, std::move(done));
+  // The box may go as soon as the caller is answered, which can be before the work is submitted.
+  const std::shared_ptr<Core> core = core_;
+  core->Collect(std::move(order), until, std::move(done));
 }
 
 size_t DepositBox::size() const { return core_->size(); }

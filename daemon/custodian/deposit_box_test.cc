@@ -269,5 +269,17 @@ TEST_F(DepositBoxTest, ItsEndAnswersEveryoneAndLateCompletionsDoNoHarm) {
   device_.Finish(1, Signature{"late"});
 }
 
+TEST_F(DepositBoxTest, ItsEndWhileWorkIsBeingSubmittedDoesNoHarm) {
+  Box();
+  DepositBox::Order order = Order("ticket");
+  order.submit = [this](KeyBackend::SignDone done) {
+    box_.reset();
+    return device_.SubmitSign({}, SignatureScheme::kEcdsaSha256, "", {}, std::move(done));
+  };
+  box_->Collect(std::move(order), In(milliseconds(60'000)), Note());
+  EXPECT_EQ(Answers(1), std::vector<std::string>{"pending"});
+  EXPECT_EQ(device_.cancelled, 1) << "nobody is left to collect it";
+}
+
 }  // namespace
 }  // namespace ddskey
