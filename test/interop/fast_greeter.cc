@@ -101,6 +101,8 @@ dds::DomainParticipantQos LoopbackQos() {
   qos.wire_protocol().builtin.metatrafficUnicastLocatorList.push_back(loopback);
   qos.wire_protocol().builtin.initialPeersList.push_back(loopback);
   qos.wire_protocol().default_unicast_locator_list.push_back(loopback);
+  // As Cyclone DDS has it.
+  qos.wire_protocol().builtin.discovery_config.leaseDuration = {10, 0};
   std::istringstream properties(Environment("GREETER_SECURITY"));
   for (std::string property; std::getline(properties, property);) {
     const size_t split = property.find('=');
