@@ -3,8 +3,9 @@
 
 namespace ddskey {
 
-// RouteGrpcLog sends what gRPC logs to spdlog from now on: escaped, because clients' headers are in it (S-16), and at
-// most ten lines a second. Without it gRPC writes to stderr.
+// RouteGrpcLog sends what gRPC and protobuf log to spdlog from now on: escaped, because clients' headers are in it
+// (S-16), and at most ten lines a second each. Without it they write to stderr, a line for each text of a request that
+// is no UTF-8.
 void RouteGrpcLog();
 
 }  // namespace ddskey
