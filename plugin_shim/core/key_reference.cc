@@ -42,7 +42,9 @@ std::string WhatItIs(std::string_view document) {
 
 std::optional<KeyName> ResolveKeyReference(std::string_view property, std::string* error) {
   if (std::optional<KeyName> name = KeyName::ParseReference(property)) return name;
-  if (!property.starts_with("file:") && !property.starts_with("data:")) {
+  // A key after `file:` is somebody's mistake, and no path to put into a log.
+  const bool is_document = property.starts_with("data:") || property.starts_with("file:");
+  if (!is_document || (property.starts_with("file:") && Contains(property, "PRIVATE KEY-----"))) {
     *error = WhatItIs(property);
     return std::nullopt;
   }
