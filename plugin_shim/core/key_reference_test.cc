@@ -48,6 +48,7 @@ TEST(KeyReferenceTest, RefusesAPrivateKeyAndSaysWhatToDo) {
     EXPECT_THAT(NameOf("file:" + folder.Write("key.pem", pem)), refusal);
     EXPECT_THAT(NameOf("data:," + pem), refusal);
     EXPECT_THAT(NameOf(pem), refusal);
+    EXPECT_THAT(NameOf("file:" + pem), refusal) << "no path";
   }
 }
 
