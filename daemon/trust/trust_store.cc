@@ -1,6 +1,5 @@
 #include "daemon/trust/trust_store.h"
 
-#include <openssl/objects.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
@@ -12,17 +11,16 @@
 #include "absl/strings/str_join.h"
 #include "daemon/trust/key_rules.h"
 #include "daemon/trust/openssl.h"
-#include "daemon/trust/pem.h"
+#include "daemon/trust/revocation_list.h"
 #include "proto/contract/status_macros.h"
 
 namespace ddskey {
 
-using trust::Library;
 using trust::OpensslPtr;
 
 struct TrustStore::Parsed {
   std::vector<Certificate> anchors;
-  std::vector<OpensslPtr<X509_CRL>> lists;
+  std::vector<RevocationList> lists;
   std::vector<const X509*> revoked_anchors;
   std::vector<absl::Time> moments;
   // Of everything here. Sorted, so that the store's own does not depend on how the documents were put together.
@@ -31,14 +29,13 @@ struct TrustStore::Parsed {
   OpensslPtr<X509_STORE> store{X509_STORE_new()};
 
   absl::Status AddAnchors(const std::string& document);
-  absl::Status AddLists(const std::string& document);
+  absl::Status AddLists(const std::string& document, OtherIssuers others);
   void FindRevokedAnchors();
 };
 
 namespace {
 
 constexpr size_t kAnchorOctets = 64 * 1024;
-constexpr trust::PemLimits kListLimits = {.octets = 8 * 1024 * 1024, .blocks = 64};
 
 // ForEach gives the documents to `add`, and says in its refusal which one was wrong.
 template <typename Add>
@@ -63,43 +60,22 @@ absl::Status CheckAnchor(const Certificate& anchor) {
                                                  " is not that of a certificate authority (basicConstraints)"));
 }
 
-bool HasGoodHash(const X509_CRL* list) {
-  int hash = NID_undef;
-  const int signature = X509_CRL_get_signature_nid(list);
-  if (signature == NID_rsassaPss) return true;
-  return OBJ_find_sigid_algs(signature, &hash, nullptr) == 1 &&
-         (hash == NID_sha256 || hash == NID_sha384 || hash == NID_sha512);
-}
-
-absl::Status CheckList(X509_CRL* list, const std::vector<Certificate>& anchors) {
-  const std::string issuer = trust::PrintableText(trust::NameText(X509_CRL_get_issuer(list)));
-  const auto refuse = [&issuer](const char* reason) {
-    return absl::InvalidArgumentError(absl::StrCat("the revocation list of ", issuer, " ", reason));
+// CheckList makes sure that `list` is of one of the anchors. One of somebody else is taken in the store of an identity,
+// where an intermediate CA may have made it: OpenSSL checks it with that one's certificate when a peer brings it.
+absl::Status CheckList(const RevocationList& list, const std::vector<Certificate>& anchors, OtherIssuers others) {
+  const auto refuse = [&list](const char* reason) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the revocation list of ", trust::PrintableText(list.issuer()), " ", reason));
   };
-  if (X509_CRL_get_ext_by_NID(list, NID_delta_crl, -1) >= 0) return refuse("only amends another (delta CRL)");
-  if (X509_CRL_get0_nextUpdate(list) == nullptr) return refuse("does not say when the next one comes (nextUpdate)");
-  if (!HasGoodHash(list)) return refuse("is signed with a weak hash");
   bool known = false;
   for (const Certificate& anchor : anchors) {
-    if (X509_NAME_cmp(X509_get_subject_name(anchor.x509()), X509_CRL_get_issuer(list)) != 0) continue;
+    if (X509_NAME_cmp(X509_get_subject_name(anchor.x509()), X509_CRL_get_issuer(list.crl())) != 0) continue;
     known = true;
-    if (X509_CRL_verify(list, X509_get0_pubkey(anchor.x509())) == 1) return absl::OkStatus();
+    if (X509_CRL_verify(list.crl(), X509_get0_pubkey(anchor.x509())) == 1) return absl::OkStatus();
   }
   trust::TakeError();
-  return refuse(known ? "has a signature that does not verify with its issuer's key"
-                      : "was not issued by one of the identity CAs");
-}
-
-absl::StatusOr<OpensslPtr<X509_CRL>> ParseList(const std::string& der) {
-  X509_CRL* list = X509_CRL_new_ex(Library(), nullptr);
-  const auto* at = reinterpret_cast<const unsigned char*>(der.data());
-  const auto* const end = at + der.size();
-  // On failure d2i_X509_CRL frees what it was given.
-  OpensslPtr<X509_CRL> parsed(d2i_X509_CRL(&list, &at, static_cast<long>(der.size())));
-  const std::string reason = trust::TakeError();
-  if (parsed == nullptr) return absl::InvalidArgumentError(absl::StrCat("a revocation list is malformed: ", reason));
-  if (at != end) return absl::InvalidArgumentError("a revocation list is followed by octets that do not belong to it");
-  return parsed;
+  if (known) return refuse("has a signature that does not verify with its issuer's key");
+  return others == OtherIssuers::kAccept ? absl::OkStatus() : refuse("was not issued by one of the identity CAs");
 }
 
 }  // namespace
@@ -116,29 +92,24 @@ absl::Status TrustStore::Parsed::AddAnchors(const std::string& document) {
   return absl::OkStatus();
 }
 
-absl::Status TrustStore::Parsed::AddLists(const std::string& document) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> blocks, trust::ReadPem(document, "X509 CRL", kListLimits));
-  if (blocks.empty()) return absl::InvalidArgumentError("it holds no revocation list");
-  for (const std::string& der : blocks) {
-    ASSIGN_OR_RETURN(OpensslPtr<X509_CRL> list, ParseList(der));
-    RETURN_IF_ERROR(CheckList(list.get(), anchors));
-    if (!digests.insert("list" + trust::Sha256(der)).second) continue;
-    for (const ASN1_TIME* time : {X509_CRL_get0_lastUpdate(list.get()), X509_CRL_get0_nextUpdate(list.get())}) {
-      ASSIGN_OR_RETURN(const absl::Time moment, trust::ReadTime(time));
-      moments.push_back(moment);
-    }
-    X509_STORE_add_crl(store.get(), list.get());
-    lists.push_back(std::move(list));
+absl::Status TrustStore::Parsed::AddLists(const std::string& document, OtherIssuers others) {
+  ASSIGN_OR_RETURN(const std::vector<RevocationList> parsed, RevocationList::ParsePem(document));
+  for (const RevocationList& list : parsed) {
+    RETURN_IF_ERROR(CheckList(list, anchors, others));
+    if (!digests.insert("list" + list.digest()).second) continue;
+    moments.insert(moments.end(), {list.this_update(), list.next_update()});
+    X509_STORE_add_crl(store.get(), list.crl());
+    lists.push_back(list);
   }
   return absl::OkStatus();
 }
 
 void TrustStore::Parsed::FindRevokedAnchors() {
   for (const Certificate& anchor : anchors) {
-    for (const auto& list : lists) {
+    for (const RevocationList& list : lists) {
       X509_REVOKED* entry = nullptr;
-      if (X509_NAME_cmp(X509_get_issuer_name(anchor.x509()), X509_CRL_get_issuer(list.get())) == 0 &&
-          X509_CRL_get0_by_cert(list.get(), &entry, anchor.x509()) == 1) {
+      if (X509_NAME_cmp(X509_get_issuer_name(anchor.x509()), X509_CRL_get_issuer(list.crl())) == 0 &&
+          X509_CRL_get0_by_cert(list.crl(), &entry, anchor.x509()) == 1) {
         revoked_anchors.push_back(anchor.x509());
       }
     }
@@ -149,13 +120,14 @@ TrustStore::TrustStore(std::unique_ptr<const Parsed> parsed) : parsed_(std::move
 TrustStore::~TrustStore() = default;
 
 absl::StatusOr<std::shared_ptr<const TrustStore>> TrustStore::Parse(const std::vector<std::string>& anchors,
-                                                                    const std::vector<std::string>& revocation_lists) {
+                                                                    const std::vector<std::string>& revocation_lists,
+                                                                    OtherIssuers others) {
   auto parsed = std::make_unique<Parsed>();
   RETURN_IF_ERROR(ForEach("identity CA", anchors, kAnchorOctets,
                           [&](const std::string& document) { return parsed->AddAnchors(document); }));
   if (parsed->anchors.empty()) return absl::InvalidArgumentError("there is no identity CA");
-  RETURN_IF_ERROR(ForEach("revocation list", revocation_lists, kListLimits.octets,
-                          [&](const std::string& document) { return parsed->AddLists(document); }));
+  RETURN_IF_ERROR(ForEach("revocation list", revocation_lists, RevocationList::kLargestDocument,
+                          [&](const std::string& document) { return parsed->AddLists(document, others); }));
   parsed->FindRevokedAnchors();
   std::sort(parsed->moments.begin(), parsed->moments.end());
   parsed->digest = trust::Sha256(absl::StrJoin(parsed->digests, ""));
@@ -169,7 +141,7 @@ const std::vector<absl::Time>& TrustStore::moments() const { return parsed_->mom
 
 bool TrustStore::HasListOf(const X509_NAME* issuer) const {
   return std::any_of(parsed_->lists.begin(), parsed_->lists.end(), [issuer](const auto& list) {
-    return X509_NAME_cmp(X509_CRL_get_issuer(list.get()), issuer) == 0;
+    return X509_NAME_cmp(X509_CRL_get_issuer(list.crl()), issuer) == 0;
   });
 }
 

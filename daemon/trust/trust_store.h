@@ -13,15 +13,20 @@
 
 namespace ddskey {
 
+// OtherIssuers is what becomes of a CRL whose issuer is none of the anchors.
+enum class OtherIssuers { kRefuse, kAccept };
+
 // TrustStore is a set of identity CAs and certificate revocation lists. Immutable and thread-safe.
 class TrustStore {
  public:
   // Parse reads PEM documents: `anchors` together at most 64 KiB with at least one CERTIFICATE, `revocation_lists`
   // together at most 8 MiB with X509 CRL blocks. INVALID_ARGUMENT says which document is wrong and how. Anchors must be
-  // CAs with keys of an accepted kind; an intermediate CA may be one. A CRL whose issuer is none of the anchors, whose
-  // signature does not verify, without a nextUpdate, or that only amends another (delta) is refused.
+  // CAs with keys of an accepted kind; an intermediate CA may be one. A CRL of an anchor whose
+  // signature does not verify is refused, and what RevocationList::ParsePem refuses. A CRL of an intermediate CA is
+  // checked with the certificate of that CA, when a peer brings it.
   static absl::StatusOr<std::shared_ptr<const TrustStore>> Parse(const std::vector<std::string>& anchors,
-                                                                 const std::vector<std::string>& revocation_lists);
+                                                                 const std::vector<std::string>& revocation_lists,
+                                                                 OtherIssuers others = OtherIssuers::kRefuse);
 
   ~TrustStore();
 

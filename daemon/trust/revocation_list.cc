@@ -1,0 +1,154 @@
+#include "daemon/trust/revocation_list.h"
+
+#include <openssl/objects.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include <cctype>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/trust/openssl.h"
+#include "daemon/trust/pem.h"
+#include "proto/contract/status_macros.h"
+
+namespace ddskey {
+
+using trust::Library;
+using trust::OpensslPtr;
+
+struct RevocationList::Parsed {
+  OpensslPtr<X509_CRL> crl;
+  std::string der;
+  std::string issuer;
+  std::string issuer_der;
+  std::string number;
+  absl::Time this_update;
+  absl::Time next_update;
+  size_t size = 0;
+  std::string digest;
+};
+
+namespace {
+
+constexpr char kLabel[] = "X509 CRL";
+constexpr trust::PemLimits kLimits = {.octets = RevocationList::kLargestDocument, .blocks = RevocationList::kMostLists};
+
+bool HasGoodHash(const X509_CRL* crl) {
+  int hash = NID_undef;
+  const int signature = X509_CRL_get_signature_nid(crl);
+  if (signature == NID_rsassaPss) return true;
+  return OBJ_find_sigid_algs(signature, &hash, nullptr) == 1 &&
+         (hash == NID_sha256 || hash == NID_sha384 || hash == NID_sha512);
+}
+
+absl::StatusOr<OpensslPtr<X509_CRL>> ParseCrl(std::string_view der) {
+  X509_CRL* crl = X509_CRL_new_ex(Library(), nullptr);
+  const auto* at = reinterpret_cast<const unsigned char*>(der.data());
+  const auto* const end = at + der.size();
+  // On failure d2i_X509_CRL frees what it was given.
+  OpensslPtr<X509_CRL> parsed(d2i_X509_CRL(&crl, &at, static_cast<long>(der.size())));
+  const std::string reason = trust::TakeError();
+  if (parsed == nullptr) return absl::InvalidArgumentError(absl::StrCat("a revocation list is malformed: ", reason));
+  if (at != end) return absl::InvalidArgumentError("a revocation list is followed by octets that do not belong to it");
+  return parsed;
+}
+
+std::string DerOf(const X509_NAME* name) {
+  unsigned char* octets = nullptr;
+  const int size = i2d_X509_NAME(name, &octets);
+  std::string der = size > 0 ? std::string(reinterpret_cast<const char*>(octets), static_cast<size_t>(size)) : "";
+  OPENSSL_free(octets);
+  return der;
+}
+
+// NumberOf is the CRL number in hexadecimal; empty if there is none, an error if there is one that cannot be read.
+absl::StatusOr<std::string> NumberOf(const X509_CRL* crl) {
+  int found = 0;
+  auto* const integer = static_cast<ASN1_INTEGER*>(X509_CRL_get_ext_d2i(crl, NID_crl_number, &found, nullptr));
+  if (integer == nullptr) {
+    if (found == -1) return std::string();
+    return absl::InvalidArgumentError("has a CRL number that cannot be read");
+  }
+  const OpensslPtr<BIGNUM> number(ASN1_INTEGER_to_BN(integer, nullptr));
+  ASN1_INTEGER_free(integer);
+  // RFC 5280, 5.2.3: at most 20 octets, and not negative.
+  if (number == nullptr || BN_is_negative(number.get()) == 1 || BN_num_bytes(number.get()) > 20) {
+    return absl::InvalidArgumentError("has a CRL number out of bounds");
+  }
+  char* const text = BN_bn2hex(number.get());
+  std::string hexadecimal(text == nullptr ? "" : text);
+  OPENSSL_free(text);
+  for (char& digit : hexadecimal) digit = static_cast<char>(std::tolower(static_cast<unsigned char>(digit)));
+  const size_t first = hexadecimal.find_first_not_of('0');
+  return first == std::string::npos ? "0" : hexadecimal.substr(first);
+}
+
+// IsLower compares hexadecimal numbers without leading zeros.
+bool IsLower(const std::string& a, const std::string& b) { return a.size() != b.size() ? a.size() < b.size() : a < b; }
+
+}  // namespace
+
+absl::StatusOr<RevocationList> RevocationList::ParseDer(std::string_view der) {
+  auto parsed = std::make_shared<Parsed>();
+  ASSIGN_OR_RETURN(parsed->crl, ParseCrl(der));
+  X509_CRL* const crl = parsed->crl.get();
+  parsed->issuer = trust::NameText(X509_CRL_get_issuer(crl));
+  const auto refuse = [&parsed](std::string_view reason) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the revocation list of ", trust::PrintableText(parsed->issuer), " ", std::string(reason)));
+  };
+  if (X509_CRL_get_ext_by_NID(crl, NID_delta_crl, -1) >= 0) return refuse("only amends another (delta CRL)");
+  if (X509_CRL_get0_nextUpdate(crl) == nullptr) return refuse("does not say when the next one comes (nextUpdate)");
+  if (!HasGoodHash(crl)) return refuse("is signed with a weak hash");
+  auto number = NumberOf(crl);
+  trust::TakeError();
+  if (!number.ok()) return refuse(number.status().message().data());
+  parsed->number = *std::move(number);
+  ASSIGN_OR_RETURN(parsed->this_update, trust::ReadTime(X509_CRL_get0_lastUpdate(crl)));
+  ASSIGN_OR_RETURN(parsed->next_update, trust::ReadTime(X509_CRL_get0_nextUpdate(crl)));
+  parsed->issuer_der = DerOf(X509_CRL_get_issuer(crl));
+  const STACK_OF(X509_REVOKED)* const revoked = X509_CRL_get_REVOKED(crl);
+  parsed->size = revoked == nullptr ? 0 : static_cast<size_t>(sk_X509_REVOKED_num(revoked));
+  parsed->der = der;
+  parsed->digest = trust::Sha256(der);
+  return RevocationList(std::move(parsed));
+}
+
+absl::StatusOr<std::vector<RevocationList>> RevocationList::ParsePem(std::string_view pem) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> blocks, trust::ReadPem(pem, kLabel, kLimits));
+  if (blocks.empty()) return absl::InvalidArgumentError("it holds no revocation list");
+  std::vector<RevocationList> lists;
+  for (const std::string& der : blocks) {
+    ASSIGN_OR_RETURN(RevocationList list, ParseDer(der));
+    lists.push_back(std::move(list));
+  }
+  return lists;
+}
+
+absl::Status RevocationList::CheckSupersedes(const RevocationList& older) const {
+  const auto refuse = [this](std::string_view reason) {
+    return absl::FailedPreconditionError(absl::StrCat("the revocation list of ", trust::PrintableText(issuer()), " ",
+                                                      std::string(reason), "; the installed one stays"));
+  };
+  if (number().empty() && !older.number().empty()) return refuse("has no number, and the installed one has");
+  if (IsLower(number(), older.number())) {
+    return refuse(absl::StrCat("has the number 0x", number(), ", lower than 0x", older.number()));
+  }
+  if (this_update() < older.this_update()) return refuse("is older (thisUpdate) than the installed one");
+  return absl::OkStatus();
+}
+
+RevocationList::RevocationList(std::shared_ptr<const Parsed> parsed) : parsed_(std::move(parsed)) {}
+
+const std::string& RevocationList::issuer() const { return parsed_->issuer; }
+const std::string& RevocationList::issuer_der() const { return parsed_->issuer_der; }
+const std::string& RevocationList::number() const { return parsed_->number; }
+absl::Time RevocationList::this_update() const { return parsed_->this_update; }
+absl::Time RevocationList::next_update() const { return parsed_->next_update; }
+size_t RevocationList::size() const { return parsed_->size; }
+const std::string& RevocationList::digest() const { return parsed_->digest; }
+std::string RevocationList::pem() const { return trust::WritePem(kLabel, parsed_->der); }
+X509_CRL* RevocationList::crl() const { return parsed_->crl.get(); }
+
+}  // namespace ddskey

@@ -1,0 +1,63 @@
+#ifndef DAEMON_TRUST_REVOCATION_LIST_H_
+#define DAEMON_TRUST_REVOCATION_LIST_H_
+
+#include <openssl/types.h>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace ddskey {
+
+// RevocationList is a parsed certificate revocation list (RFC 5280, 5). Copies share the parsed form; immutable and
+// thread-safe.
+class RevocationList {
+ public:
+  // Octets of a document, and lists in one.
+  static constexpr size_t kLargestDocument = size_t{8} * 1024 * 1024;
+  static constexpr size_t kMostLists = 64;
+
+  // ParsePem reads the X509 CRL blocks of a document, in order (S-13). INVALID_ARGUMENT for other PEM labels, documents
+  // without a list or over a limit, and lists that are malformed, only amend another (delta), do not say when the next
+  // one comes (nextUpdate), or are signed with a weak hash. Whether the signature is good is not looked at.
+  static absl::StatusOr<std::vector<RevocationList>> ParsePem(std::string_view pem);
+
+  // RFC 2253 text form, control and non-ASCII characters escaped.
+  const std::string& issuer() const;
+  // DER of the issuer's Name.
+  const std::string& issuer_der() const;
+  // CRL number (5.2.3), hexadecimal, lower case, without leading zeros; empty if it has none.
+  const std::string& number() const;
+  absl::Time this_update() const;
+  absl::Time next_update() const;
+  // How many certificates it revokes.
+  size_t size() const;
+  // SHA-256 of the DER form, 32 octets.
+  const std::string& digest() const;
+  // pem is one X509 CRL block, without text.
+  std::string pem() const;
+
+  // CheckSupersedes is OK if this may take the place of `older`, of the same issuer: neither its number is lower nor
+  // its thisUpdate older, and it does not lack a number that the older one has (S-8). Else FAILED_PRECONDITION.
+  absl::Status CheckSupersedes(const RevocationList& older) const;
+
+  // crl lends the parsed form to trust/ and its tests.
+  X509_CRL* crl() const;
+
+ private:
+  struct Parsed;
+  static absl::StatusOr<RevocationList> ParseDer(std::string_view der);
+  explicit RevocationList(std::shared_ptr<const Parsed> parsed);
+
+  std::shared_ptr<const Parsed> parsed_;
+};
+
+}  // namespace ddskey
+
+#endif  // DAEMON_TRUST_REVOCATION_LIST_H_
