@@ -22,6 +22,11 @@ class AdminClient {
   virtual absl::StatusOr<v1::InstallCertificateResponse> InstallCertificate(
       const v1::InstallCertificateRequest& request) = 0;
   virtual absl::StatusOr<v1::GetCertificateResponse> GetCertificate(const v1::GetCertificateRequest& request) = 0;
+  virtual absl::StatusOr<v1::TrustResponse> GetTrust(const v1::GetTrustRequest& request) = 0;
+  virtual absl::StatusOr<v1::TrustResponse> AddTrustAnchors(const v1::AddTrustAnchorsRequest& request) = 0;
+  virtual absl::StatusOr<v1::TrustResponse> RemoveTrustAnchor(const v1::RemoveTrustAnchorRequest& request) = 0;
+  virtual absl::StatusOr<v1::TrustResponse> InstallRevocationLists(
+      const v1::InstallRevocationListsRequest& request) = 0;
   virtual absl::StatusOr<v1::GetStatusResponse> GetStatus(const v1::GetStatusRequest& request) = 0;
 };
 

@@ -53,6 +53,23 @@ absl::StatusOr<v1::GetCertificateResponse> SocketAdminClient::GetCertificate(con
   return Call<v1::GetCertificateResponse>("GetCertificate", request, Repeat::kIfUnknown);
 }
 
+absl::StatusOr<v1::TrustResponse> SocketAdminClient::GetTrust(const v1::GetTrustRequest& request) {
+  return Call<v1::TrustResponse>("GetTrust", request, Repeat::kIfUnknown);
+}
+
+absl::StatusOr<v1::TrustResponse> SocketAdminClient::AddTrustAnchors(const v1::AddTrustAnchorsRequest& request) {
+  return Call<v1::TrustResponse>("AddTrustAnchors", request, Repeat::kIfUnknown);
+}
+
+absl::StatusOr<v1::TrustResponse> SocketAdminClient::RemoveTrustAnchor(const v1::RemoveTrustAnchorRequest& request) {
+  return Call<v1::TrustResponse>("RemoveTrustAnchor", request, Repeat::kNever);
+}
+
+absl::StatusOr<v1::TrustResponse> SocketAdminClient::InstallRevocationLists(
+    const v1::InstallRevocationListsRequest& request) {
+  return Call<v1::TrustResponse>("InstallRevocationLists", request, Repeat::kIfUnknown);
+}
+
 absl::StatusOr<v1::GetStatusResponse> SocketAdminClient::GetStatus(const v1::GetStatusRequest& request) {
   return Call<v1::GetStatusResponse>("GetStatus", request, Repeat::kIfUnknown);
 }

@@ -27,6 +27,10 @@ class SocketAdminClient : public AdminClient {
   absl::StatusOr<v1::InstallCertificateResponse> InstallCertificate(
       const v1::InstallCertificateRequest& request) override;
   absl::StatusOr<v1::GetCertificateResponse> GetCertificate(const v1::GetCertificateRequest& request) override;
+  absl::StatusOr<v1::TrustResponse> GetTrust(const v1::GetTrustRequest& request) override;
+  absl::StatusOr<v1::TrustResponse> AddTrustAnchors(const v1::AddTrustAnchorsRequest& request) override;
+  absl::StatusOr<v1::TrustResponse> RemoveTrustAnchor(const v1::RemoveTrustAnchorRequest& request) override;
+  absl::StatusOr<v1::TrustResponse> InstallRevocationLists(const v1::InstallRevocationListsRequest& request) override;
   absl::StatusOr<v1::GetStatusResponse> GetStatus(const v1::GetStatusRequest& request) override;
 
  private:

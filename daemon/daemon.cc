@@ -166,10 +166,12 @@ absl::Status Daemon::Serve(PassedDescriptors& descriptors) {
                                      }});
   administration_ = std::make_unique<KeyCustodian>(
       KeyCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, &absl::Now});
+  trust_ =
+      std::make_unique<TrustCustodian>(TrustCustodian::Parts{*pool_, *authorizer_, *keys_, *validator_, &absl::Now});
   admin_limiter_ = std::make_unique<CallLimiter>(limits);
   authentication_handler_ =
       std::make_unique<AuthenticationHandler>(application_peers_, *application_limiter_, *authentication_);
-  admin_handler_ = std::make_unique<AdminHandler>(admin_peers_, *admin_limiter_, *administration_,
+  admin_handler_ = std::make_unique<AdminHandler>(admin_peers_, *admin_limiter_, *administration_, *trust_,
                                                   [this](v1::GetStatusResponse& status) { FillStatus(status); });
 
   ASSIGN_OR_RETURN(ListeningSocket application,

@@ -13,6 +13,7 @@
 #include "daemon/custodian/authorizer.h"
 #include "daemon/custodian/backend_set.h"
 #include "daemon/custodian/key_custodian.h"
+#include "daemon/custodian/trust_custodian.h"
 #include "daemon/custodian/worker_pool.h"
 #include "daemon/handshake/ticket.h"
 #include "daemon/handshake/ticket_roots.h"
@@ -77,6 +78,7 @@ class Daemon {
   std::unique_ptr<CallLimiter> application_limiter_;
   std::unique_ptr<AuthenticationCustodian> authentication_;
   std::unique_ptr<KeyCustodian> administration_;
+  std::unique_ptr<TrustCustodian> trust_;
   PeerRegistry application_peers_;
   PeerRegistry admin_peers_;
   std::unique_ptr<CallLimiter> admin_limiter_;

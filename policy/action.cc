@@ -24,6 +24,8 @@ std::string_view ActionName(Action action) {
       return "CERTIFICATE_INSTALL";
     case Action::kStatus:
       return "STATUS";
+    case Action::kTrustChange:
+      return "TRUST_CHANGE";
   }
   return "UNKNOWN";
 }

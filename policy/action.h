@@ -17,6 +17,7 @@ enum class Action {
   kCsrCreate,
   kCertificateInstall,
   kStatus,
+  kTrustChange,
 };
 
 // ActionName is the name in policy.proto, for example "HANDSHAKE".

@@ -47,6 +47,8 @@ std::optional<Action> ActionOf(v1::Operation operation) {
       return Action::kCertificateInstall;
     case v1::STATUS:
       return Action::kStatus;
+    case v1::TRUST_CHANGE:
+      return Action::kTrustChange;
     default:
       return std::nullopt;
   }

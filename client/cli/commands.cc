@@ -7,7 +7,8 @@ namespace ddskey::cli {
 
 std::span<const Command* const> Commands() {
   static constexpr const Command* kCommands[] = {
-      &kKeyCreate, &kKeyList, &kKeyShow, &kKeyDelete, &kCsr, &kCertInstall, &kCertShow, &kStatus,
+      &kKeyCreate, &kKeyList,   &kKeyShow,     &kKeyDelete,  &kCsr,     &kCertInstall, &kCertShow,
+      &kTrustAdd,  &kTrustList, &kTrustRemove, &kCrlInstall, &kCrlList, &kStatus,
   };
   return kCommands;
 }

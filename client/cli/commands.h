@@ -12,12 +12,17 @@ namespace ddskey::cli {
 // Each command is in a file of its own: kKeyCreate in key_create.cc.
 extern const Command kCertInstall;
 extern const Command kCertShow;
+extern const Command kCrlInstall;
+extern const Command kCrlList;
 extern const Command kCsr;
 extern const Command kKeyCreate;
 extern const Command kKeyDelete;
 extern const Command kKeyList;
 extern const Command kKeyShow;
 extern const Command kStatus;
+extern const Command kTrustAdd;
+extern const Command kTrustList;
+extern const Command kTrustRemove;
 
 // CheckedName returns the operand NAME if it can be a key's name, else a usage error.
 absl::StatusOr<std::string> CheckedName(const Arguments& arguments);

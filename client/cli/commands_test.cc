@@ -16,6 +16,8 @@ using ::testing::Not;
 
 const char kCertificate[] = "-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----";
 
+const char kList[] = "-----BEGIN X509 CRL-----\nMII=\n-----END X509 CRL-----";
+
 v1::Key Talker() {
   v1::Key key;
   key.set_name("talker");
@@ -174,6 +176,42 @@ TEST(CertShowTest, ShowsASummaryOrTheCertificate) {
   script.certificate.set_chain_pem(kCertificate);
   EXPECT_THAT(RunWith(script, {"cert", "show", "talker"}).out, HasSubstr("Subject:      CN=talker,O=Robots\n"));
   EXPECT_EQ(RunWith(script, {"cert", "show", "talker", "--pem"}).out, kCertificate);
+}
+
+TEST(TrustTest, SendsWhatItWasTold) {
+  const TempDir folder;
+  folder.Write("ca.pem", kCertificate);
+  folder.Write("list.pem", kList);
+  Script script;
+  EXPECT_EQ(RunWith(script, {"trust", "add", "talker", "--ca", folder.File("ca.pem")}).code, 0);
+  EXPECT_EQ(script.add_anchors.key_name(), "talker");
+  EXPECT_EQ(script.add_anchors.anchors(), std::string(kCertificate) + "\n");
+  EXPECT_EQ(RunWith(script, {"trust", "remove", "talker", "--sha256", "12345678"}).code, 0);
+  EXPECT_EQ(script.remove_anchor.sha256(), "12345678");
+  EXPECT_EQ(RunWith(script, {"crl", "install", "talker", "--crl", folder.File("list.pem")}).code, 0);
+  EXPECT_EQ(script.install_lists.revocation_lists(), std::string(kList) + "\n");
+  script.calls = 0;
+  EXPECT_NE(RunWith(script, {"crl", "install", "talker", "--crl", folder.File("ca.pem")}).code, 0);
+  EXPECT_NE(RunWith(script, {"trust", "add", "talker"}).code, 0);
+  EXPECT_EQ(script.calls, 0);
+}
+
+TEST(TrustTest, ShowsCasAndLists) {
+  Script script;
+  EXPECT_THAT(RunWith(script, {"trust", "list", "talker"}).out, HasSubstr("No identity CA"));
+  v1::Certificate& anchor = *script.trust.add_anchors();
+  anchor.set_subject("CN=ca\x1b[2J");
+  anchor.set_sha256("0123456789abcdef0123");
+  EXPECT_THAT(RunWith(script, {"trust", "list", "talker"}).out,
+              AllOf(HasSubstr("CN=ca\\x1b[2J"), HasSubstr("0123456789abcdef "), HasSubstr("No revocation list")));
+  v1::RevocationList& list = *script.trust.add_revocation_lists();
+  list.set_issuer("CN=ca");
+  list.set_number("1f");
+  list.set_revoked(7);
+  list.set_next_update(1'800'000'000 + 2 * 86'400);
+  EXPECT_THAT(RunWith(script, {"crl", "list", "talker"}).out,
+              AllOf(HasSubstr("0x1f"), HasSubstr("7"), HasSubstr("2 days left")));
+  EXPECT_THAT(RunWith(script, {"--json", "crl", "list", "talker"}).out, HasSubstr("\"number\": \"1f\""));
 }
 
 TEST(StatusTest, FailsWhenSomethingNeedsAttention) {

@@ -21,6 +21,7 @@ struct Script {
   std::vector<v1::Key> keys;
   v1::GetCertificateResponse certificate;
   v1::GetStatusResponse daemon;
+  v1::TrustResponse trust;
   std::string csr_pem = "-----BEGIN CERTIFICATE REQUEST-----\n";
 
   int calls = 0;
@@ -31,6 +32,9 @@ struct Script {
   v1::DeleteKeyRequest remove;
   v1::CreateCertificateSigningRequestRequest csr;
   v1::InstallCertificateRequest install;
+  v1::AddTrustAnchorsRequest add_anchors;
+  v1::RemoveTrustAnchorRequest remove_anchor;
+  v1::InstallRevocationListsRequest install_lists;
 };
 
 // FakeAdminClient answers from a script.
@@ -75,6 +79,19 @@ class FakeAdminClient : public AdminClient {
   }
   absl::StatusOr<v1::GetCertificateResponse> GetCertificate(const v1::GetCertificateRequest&) override {
     return Answer(script_.certificate);
+  }
+  absl::StatusOr<v1::TrustResponse> GetTrust(const v1::GetTrustRequest&) override { return Answer(script_.trust); }
+  absl::StatusOr<v1::TrustResponse> AddTrustAnchors(const v1::AddTrustAnchorsRequest& request) override {
+    script_.add_anchors = request;
+    return Answer(script_.trust);
+  }
+  absl::StatusOr<v1::TrustResponse> RemoveTrustAnchor(const v1::RemoveTrustAnchorRequest& request) override {
+    script_.remove_anchor = request;
+    return Answer(script_.trust);
+  }
+  absl::StatusOr<v1::TrustResponse> InstallRevocationLists(const v1::InstallRevocationListsRequest& request) override {
+    script_.install_lists = request;
+    return Answer(script_.trust);
   }
   absl::StatusOr<v1::GetStatusResponse> GetStatus(const v1::GetStatusRequest&) override {
     return Answer(script_.daemon);

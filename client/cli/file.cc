@@ -10,7 +10,8 @@
 namespace ddskey::cli {
 namespace {
 
-constexpr size_t kMaxSize = size_t{64} * 1024;
+constexpr size_t kMaxCertificates = size_t{64} * 1024;
+constexpr size_t kMaxLists = size_t{8} * 1024 * 1024;
 
 absl::Status FromErrno(std::string_view doing, const std::string& path, int error) {
   const std::string message = std::string(doing) + " " + path + ": " + std::strerror(error);
@@ -42,7 +43,7 @@ class Descriptor {
   int fd_;
 };
 
-absl::StatusOr<std::string> ReadBounded(const std::string& path) {
+absl::StatusOr<std::string> ReadBounded(const std::string& path, size_t limit) {
   const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
   if (file.get() < 0) return FromErrno("cannot read", path, errno);
   std::string content;
@@ -53,23 +54,41 @@ absl::StatusOr<std::string> ReadBounded(const std::string& path) {
     if (got < 0) return FromErrno("cannot read", path, errno);
     if (got == 0) return content;
     content.append(buffer.data(), static_cast<size_t>(got));
-    if (content.size() > kMaxSize) return absl::InvalidArgumentError(path + " is larger than 64 KiB");
+    if (content.size() > limit) {
+      return absl::InvalidArgumentError(path + " is larger than " + std::to_string(limit / 1024) + " KiB");
+    }
   }
+}
+
+// Kind is what a file should hold: in words, by its PEM label, and the command of openssl that converts it.
+struct Kind {
+  std::string words;
+  std::string label;
+  std::string converter;
+};
+
+// ReadPublic reads a file that may travel to the daemon.
+absl::StatusOr<std::string> ReadPublic(const std::string& path, size_t limit, const Kind& kind) {
+  auto content = ReadBounded(path, limit);
+  if (!content.ok()) return content;
+  if (content->find("PRIVATE KEY-----") != std::string::npos) {
+    return absl::InvalidArgumentError(path + " holds a private key; give a file with the " + kind.words + " alone");
+  }
+  if (content->find("-----BEGIN " + kind.label + "-----") == std::string::npos) {
+    return absl::InvalidArgumentError(path + " holds no PEM " + kind.words + "; convert DER with: openssl " +
+                                      kind.converter + " -inform DER -in " + path);
+  }
+  return content;
 }
 
 }  // namespace
 
 absl::StatusOr<std::string> ReadCertificates(const std::string& path) {
-  auto content = ReadBounded(path);
-  if (!content.ok()) return content;
-  if (content->find("PRIVATE KEY-----") != std::string::npos) {
-    return absl::InvalidArgumentError(path + " holds a private key; give a file with the certificate alone");
-  }
-  if (content->find("-----BEGIN CERTIFICATE-----") == std::string::npos) {
-    return absl::InvalidArgumentError(
-        path + " holds no PEM certificate; convert DER with: openssl x509 -inform DER -in " + path);
-  }
-  return content;
+  return ReadPublic(path, kMaxCertificates, {"certificate", "CERTIFICATE", "x509"});
+}
+
+absl::StatusOr<std::string> ReadRevocationLists(const std::string& path) {
+  return ReadPublic(path, kMaxLists, {"certificate revocation list", "X509 CRL", "crl"});
 }
 
 absl::Status WriteNewFile(const std::string& path, std::string_view content) {

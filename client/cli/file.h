@@ -13,6 +13,9 @@ namespace ddskey::cli {
 // holds none, and if it holds a private key: that must not travel to the daemon with them.
 absl::StatusOr<std::string> ReadCertificates(const std::string& path);
 
+// ReadRevocationLists is the same for PEM certificate revocation lists, at most 8 MiB.
+absl::StatusOr<std::string> ReadRevocationLists(const std::string& path);
+
 // WriteNewFile makes the file `path`, which must not exist, mode 0644.
 absl::Status WriteNewFile(const std::string& path, std::string_view content);
 

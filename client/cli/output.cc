@@ -3,6 +3,7 @@
 #include <google/protobuf/util/json_util.h>
 
 #include <string>
+#include <vector>
 
 #include "client/cli/text.h"
 
@@ -44,6 +45,28 @@ void PrintKey(const v1::Key& key, const Io& io) {
   } else {
     io.out << "Certificate:  none\n";
   }
+}
+
+void PrintTrust(const v1::TrustResponse& trust, const Io& io) {
+  if (trust.anchors().empty()) {
+    io.out << "No identity CA. Add one with: ddskeyctl trust add NAME --ca FILE\n";
+    return;
+  }
+  std::vector<std::vector<std::string>> anchors = {{"IDENTITY CA", "SHA-256", "VALID UNTIL"}};
+  for (const v1::Certificate& anchor : trust.anchors()) {
+    anchors.push_back({anchor.subject(), anchor.sha256().substr(0, 16), FormatEnd(anchor.not_after(), io.now)});
+  }
+  io.out << FormatTable(anchors);
+  if (trust.revocation_lists().empty()) {
+    io.out << "No revocation list: nobody's certificate is checked for revocation.\n";
+    return;
+  }
+  std::vector<std::vector<std::string>> lists = {{"REVOCATION LIST OF", "NUMBER", "REVOKED", "NEXT UPDATE"}};
+  for (const v1::RevocationList& list : trust.revocation_lists()) {
+    lists.push_back({list.issuer(), list.number().empty() ? "-" : "0x" + list.number(), std::to_string(list.revoked()),
+                     FormatEnd(list.next_update(), io.now)});
+  }
+  io.out << '\n' << FormatTable(lists);
 }
 
 }  // namespace ddskey::cli

@@ -18,6 +18,9 @@ void PrintKey(const v1::Key& key, const Io& io);
 // PrintCertificate prints a certificate for people.
 void PrintCertificate(const v1::Certificate& certificate, const Io& io);
 
+// PrintTrust prints identity CAs and revocation lists for people, as two tables.
+void PrintTrust(const v1::TrustResponse& trust, const Io& io);
+
 }  // namespace ddskey::cli
 
 #endif  // CLIENT_CLI_OUTPUT_H_

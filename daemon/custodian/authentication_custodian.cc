@@ -117,8 +117,9 @@ absl::StatusOr<std::shared_ptr<const Identity>> AuthenticationCustodian::FindPer
 }
 
 absl::Status AuthenticationCustodian::UseTrust(const Subject& caller, const LocalIdentityRequest& request,
-                                               const Identity& identity, Participant& participant, Trail& trail) const {
-  if (identity.anchors.empty()) {
+                                               const std::shared_ptr<const Identity>& identity,
+                                               Participant& participant, Trail& trail) const {
+  if (identity->trust.anchors.empty()) {
     const Decision decision = parts_.authorizer.policy()->Evaluate(caller, Action::kOwnTrust, request.key_name);
     if (!decision.allowed || request.anchors.empty()) {
       trail.Reason(decision.allowed ? "the caller brought no trust anchors" : decision.reason);
@@ -138,7 +139,7 @@ absl::Status AuthenticationCustodian::UseTrust(const Subject& caller, const Loca
                                                       "participant's QoS are not taken; remove the property"));
   }
   if (request.anchors.empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const auto installed, trust_.Get({identity.anchors}, {}));
+  ASSIGN_OR_RETURN(const auto installed, trust_.Of(identity));
   ASSIGN_OR_RETURN(const auto asked, trust_.Get(request.anchors, {}));
   for (const Certificate& anchor : asked->anchors()) {
     const auto known = std::ranges::find(installed->anchors(), anchor.digest(), &Certificate::digest);
@@ -171,10 +172,10 @@ absl::StatusOr<LocalIdentity> AuthenticationCustodian::Validate(const Subject& c
   participant.identity_uuid = UuidOf(*identity);
   participant.domain_id = request.domain_id;
   participant.key_agreement = request.key_agreement;
-  RETURN_IF_ERROR(UseTrust(caller, request, *identity, participant, trail));
+  RETURN_IF_ERROR(UseTrust(caller, request, identity, participant, trail));
   ASSIGN_OR_RETURN(const auto trust, participant.own_trust
                                          ? trust_.Get(participant.anchors, participant.revocation_lists)
-                                         : trust_.Get({identity->anchors}, {}));
+                                         : trust_.Of(identity));
   ASSIGN_OR_RETURN(const auto own, ValidateOwn(caller, request.key_name, generation, *trust));
   const Certificate& certificate = *own;
   // Access control reads the subject in the certificate of the QoS, which may be older than the installed one.
@@ -215,13 +216,13 @@ absl::StatusOr<AuthenticationCustodian::Admitted> AuthenticationCustodian::Admit
   }
   if (participant->own_trust) {
     const Decision decision = parts_.authorizer.policy()->Evaluate(caller, Action::kOwnTrust, participant->key_name);
-    if (!decision.allowed || !identity->anchors.empty()) {
+    if (!decision.allowed || !identity->trust.anchors.empty()) {
       trail.Reason("the right to bring trust anchors was withdrawn");
       return NotPermitted();
     }
   }
   ASSIGN_OR_RETURN(auto trust, participant->own_trust ? trust_.Get(participant->anchors, participant->revocation_lists)
-                                                      : trust_.Get({identity->anchors}, {}));
+                                                      : trust_.Of(identity));
   // It may have expired since the participant began.
   RETURN_IF_ERROR(ValidateOwn(caller, participant->key_name, identity->current(), *trust).status());
   return Admitted{*std::move(participant), std::move(identity), std::move(trust)};

@@ -129,8 +129,8 @@ class AuthenticationCustodian {
 
   absl::StatusOr<std::shared_ptr<const Identity>> FindPermitted(const Subject& caller, const std::string& key_name,
                                                                 Trail& trail) const;
-  absl::Status UseTrust(const Subject& caller, const LocalIdentityRequest& request, const Identity& identity,
-                        Participant& participant, Trail& trail) const;
+  absl::Status UseTrust(const Subject& caller, const LocalIdentityRequest& request,
+                        const std::shared_ptr<const Identity>& identity, Participant& participant, Trail& trail) const;
   absl::StatusOr<std::shared_ptr<const Certificate>> ValidateOwn(const Subject& caller, const std::string& key_name,
                                                                  const KeyGeneration& generation,
                                                                  const TrustStore& trust) const;

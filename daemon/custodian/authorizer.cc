@@ -34,6 +34,18 @@ void Trail::Peer(std::string_view subject, std::string_view digest) {
   record_.peer_digest = digest;
 }
 
+absl::Status Trail::Administer(const Authorizer& authorizer, const Subject& caller, Action action,
+                               const std::string& key) {
+  const Decision decision = authorizer.policy()->Evaluate(caller, action, key);
+  Rule(decision.rule);
+  Administrative();
+  if (decision.allowed) return absl::OkStatus();
+  Reason(decision.reason);
+  return absl::PermissionDeniedError(absl::StrCat("policy does not let this process do ",
+                                                  std::string(ActionName(action)),
+                                                  "; administration needs root or a rule in the policy file"));
+}
+
 void Trail::End(const absl::Status& outcome) {
   record_.outcome =
       reason_.empty() ? outcome : absl::Status(outcome.code(), absl::StrCat(outcome.message(), ": ", reason_));

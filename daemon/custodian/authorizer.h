@@ -45,6 +45,10 @@ class Trail {
   void Reason(std::string_view reason) { reason_ = reason; }
   void Administrative() { record_.administrative = true; }
 
+  // Administer is whether `caller` may do `action` to `key` as an administrator, by the policy in force: OK, or the
+  // PERMISSION_DENIED for the caller. What decided is noted here.
+  absl::Status Administer(const Authorizer& authorizer, const Subject& caller, Action action, const std::string& key);
+
   // End writes the record: `outcome` as the caller reads it, with the reason.
   void End(const absl::Status& outcome);
 

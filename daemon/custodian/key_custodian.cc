@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/custodian/find_identity.h"
 #include "daemon/handshake/digest.h"
 #include "proto/contract/status_macros.h"
 
@@ -13,19 +14,6 @@ namespace {
 // A TPM may take half a minute for an RSA key.
 constexpr std::chrono::seconds kCreateDeadline(90);
 constexpr std::chrono::seconds kSignDeadline(20);
-
-absl::Status NoSuchKey(const std::string& name) {
-  return absl::NotFoundError(absl::StrCat("there is no key \"", name, "\"; see: ddskeyctl key list"));
-}
-
-absl::StatusOr<KeyName> ParseName(const std::string& name) {
-  auto parsed = KeyName::Parse(name);
-  if (!parsed.has_value()) {
-    return absl::InvalidArgumentError(
-        "a key name has 1 to 63 letters, digits, dots, underscores and hyphens, the first a letter or a digit");
-  }
-  return *std::move(parsed);
-}
 
 absl::StatusOr<KeyAlgorithm> AlgorithmOf(const std::string& name) {
   if (name.empty()) return KeyAlgorithm::kEcP256;
@@ -42,6 +30,12 @@ absl::StatusOr<KeyPurpose> PurposeOf(const std::string& name) {
   return *purpose;
 }
 
+std::vector<std::string> ListsOf(const Identity& identity) {
+  std::vector<std::string> lists;
+  for (const StoredRevocationList& list : identity.trust.revocation_lists) lists.push_back(list.pem);
+  return lists;
+}
+
 WorkOptions Until(std::chrono::seconds limit) {
   WorkOptions options;
   options.deadline = std::chrono::steady_clock::now() + limit;
@@ -49,24 +43,6 @@ WorkOptions Until(std::chrono::seconds limit) {
 }
 
 }  // namespace
-
-absl::Status KeyCustodian::Authorize(const Subject& caller, Action action, const std::string& key, Trail& trail) const {
-  const Decision decision = parts_.authorizer.policy()->Evaluate(caller, action, key);
-  trail.Rule(decision.rule);
-  trail.Administrative();
-  if (decision.allowed) return absl::OkStatus();
-  trail.Reason(decision.reason);
-  return absl::PermissionDeniedError(absl::StrCat("policy does not let this process do ",
-                                                  std::string(ActionName(action)),
-                                                  "; administration needs root or a rule in the policy file"));
-}
-
-absl::StatusOr<std::shared_ptr<const Identity>> KeyCustodian::FindActive(const std::string& name) const {
-  ASSIGN_OR_RETURN(const KeyName parsed, ParseName(name));
-  auto identity = parts_.keys.Find(parsed);
-  if (!identity.ok() || (*identity)->deleted) return NoSuchKey(name);
-  return *std::move(identity);
-}
 
 absl::StatusOr<KeyDescription> KeyCustodian::Describe(std::shared_ptr<const Identity> identity) const {
   KeyDescription description;
@@ -77,8 +53,8 @@ absl::StatusOr<KeyDescription> KeyCustodian::Describe(std::shared_ptr<const Iden
   if (!generation.certificate_chain.empty()) {
     ASSIGN_OR_RETURN(description.chain, Certificate::ParsePem(generation.certificate_chain));
   }
-  if (!identity->anchors.empty()) {
-    ASSIGN_OR_RETURN(description.anchors, Certificate::ParsePem(identity->anchors));
+  if (!identity->trust.anchors.empty()) {
+    ASSIGN_OR_RETURN(description.anchors, Certificate::ParsePem(identity->trust.anchors));
   }
   description.identity = std::move(identity);
   return description;
@@ -89,10 +65,11 @@ void KeyCustodian::SubmitCreate(const Subject& caller, const NewKey& key, Trail 
     trail.End(status);
     done(status);
   };
-  if (const absl::Status allowed = Authorize(caller, Action::kKeyCreate, key.name, trail); !allowed.ok()) {
+  if (const absl::Status allowed = trail.Administer(parts_.authorizer, caller, Action::kKeyCreate, key.name);
+      !allowed.ok()) {
     return refuse(allowed);
   }
-  const auto name = ParseName(key.name);
+  const auto name = ParseKeyName(key.name);
   if (!name.ok()) return refuse(name.status());
   const auto algorithm = AlgorithmOf(key.algorithm);
   if (!algorithm.ok()) return refuse(algorithm.status());
@@ -138,10 +115,11 @@ void KeyCustodian::SubmitRequest(const Subject& caller, const NewRequest& reques
     trail.End(status);
     done(status);
   };
-  if (const absl::Status allowed = Authorize(caller, Action::kCsrCreate, request.key_name, trail); !allowed.ok()) {
+  if (const absl::Status allowed = trail.Administer(parts_.authorizer, caller, Action::kCsrCreate, request.key_name);
+      !allowed.ok()) {
     return refuse(allowed);
   }
-  const auto identity = FindActive(request.key_name);
+  const auto identity = FindActive(parts_.keys, request.key_name);
   if (!identity.ok()) return refuse(identity.status());
   const KeyGeneration& generation = (*identity)->current();
   if (generation.purpose == KeyPurpose::kDerive) {
@@ -173,8 +151,8 @@ void KeyCustodian::SubmitRequest(const Subject& caller, const NewRequest& reques
 absl::StatusOr<KeyDescription> KeyCustodian::Install(const Subject& caller, const std::string& name,
                                                      const std::string& chain, const std::string& anchors,
                                                      Trail& trail) {
-  RETURN_IF_ERROR(Authorize(caller, Action::kCertificateInstall, name, trail));
-  ASSIGN_OR_RETURN(const auto identity, FindActive(name));
+  RETURN_IF_ERROR(trail.Administer(parts_.authorizer, caller, Action::kCertificateInstall, name));
+  ASSIGN_OR_RETURN(const auto identity, FindActive(parts_.keys, name));
   const KeyGeneration& generation = identity->current();
   ASSIGN_OR_RETURN(const std::vector<Certificate> certificates, Certificate::ParsePem(chain));
   const Certificate& leaf = certificates.front();
@@ -184,13 +162,13 @@ absl::StatusOr<KeyDescription> KeyCustodian::Install(const Subject& caller, cons
                      " is for another key; the first certificate must be made from: ddskeyctl csr ", name));
   }
   // Without anchors anywhere, what is left to check are form and dates: the caller of a handshake brings the anchors.
-  const std::string& in_force = anchors.empty() ? identity->anchors : anchors;
+  const std::string& in_force = anchors.empty() ? identity->trust.anchors : anchors;
   const absl::Time now = parts_.clock();
   if (in_force.empty() && (now < leaf.not_before() || now > leaf.not_after())) {
     return absl::FailedPreconditionError("the certificate is not valid now");
   }
   if (!in_force.empty()) {
-    ASSIGN_OR_RETURN(const auto trust, TrustStore::Parse({in_force}, {}));
+    ASSIGN_OR_RETURN(const auto trust, TrustStore::Parse({in_force}, ListsOf(*identity), OtherIssuers::kAccept));
     if (const auto good = parts_.validator.Validate(chain, *trust, now); !good.ok()) {
       return absl::FailedPreconditionError(absl::StrCat("the certificate is not good: ", good.status().message(),
                                                         "; name the identity CA that signed it with --ca FILE"));
@@ -210,8 +188,8 @@ absl::StatusOr<KeyDescription> KeyCustodian::Install(const Subject& caller, cons
 }
 
 absl::Status KeyCustodian::Remove(const Subject& caller, const std::string& name, bool purge, Trail& trail) {
-  RETURN_IF_ERROR(Authorize(caller, Action::kKeyDelete, name, trail));
-  ASSIGN_OR_RETURN(const KeyName parsed, ParseName(name));
+  RETURN_IF_ERROR(trail.Administer(parts_.authorizer, caller, Action::kKeyDelete, name));
+  ASSIGN_OR_RETURN(const KeyName parsed, ParseKeyName(name));
   const absl::Status status = purge ? parts_.keys.PurgeIdentity(parsed) : parts_.keys.DeleteIdentity(parsed);
   return absl::IsNotFound(status) ? NoSuchKey(name) : status;
 }
@@ -226,7 +204,7 @@ void KeyCustodian::List(const Subject& caller, bool include_deleted, Done<std::v
   parts_.pool.Post(caller, [this, caller, include_deleted, done = std::move(done)] {
     Trail trail(parts_.authorizer, caller, "ListKeys", "");
     const auto list = [&]() -> absl::StatusOr<std::vector<KeyDescription>> {
-      RETURN_IF_ERROR(Authorize(caller, Action::kKeyList, "", trail));
+      RETURN_IF_ERROR(trail.Administer(parts_.authorizer, caller, Action::kKeyList, ""));
       std::vector<KeyDescription> keys;
       for (const auto& identity : parts_.keys.List()) {
         if (identity->deleted && !include_deleted) continue;
@@ -244,8 +222,8 @@ void KeyCustodian::Get(const Subject& caller, std::string name, Done<KeyDescript
   parts_.pool.Post(caller, [this, caller, name = std::move(name), done = std::move(done)] {
     Trail trail(parts_.authorizer, caller, "GetKey", name);
     const auto get = [&]() -> absl::StatusOr<KeyDescription> {
-      RETURN_IF_ERROR(Authorize(caller, Action::kKeyList, name, trail));
-      ASSIGN_OR_RETURN(const KeyName parsed, ParseName(name));
+      RETURN_IF_ERROR(trail.Administer(parts_.authorizer, caller, Action::kKeyList, name));
+      ASSIGN_OR_RETURN(const KeyName parsed, ParseKeyName(name));
       auto identity = parts_.keys.Find(parsed);
       if (!identity.ok()) return NoSuchKey(name);
       return Describe(*std::move(identity));
@@ -286,7 +264,7 @@ void KeyCustodian::InstallCertificate(const Subject& caller, std::string name, s
 void KeyCustodian::AuthorizeStatus(const Subject& caller, std::function<void(absl::Status)> done) {
   parts_.pool.Post(caller, [this, caller, done = std::move(done)] {
     Trail trail(parts_.authorizer, caller, "GetStatus", "");
-    const absl::Status status = Authorize(caller, Action::kStatus, "", trail);
+    const absl::Status status = trail.Administer(parts_.authorizer, caller, Action::kStatus, "");
     trail.End(status);
     done(status);
   });

@@ -81,8 +81,6 @@ class KeyCustodian {
   void AuthorizeStatus(const Subject& caller, std::function<void(absl::Status)> done);
 
  private:
-  absl::Status Authorize(const Subject& caller, Action action, const std::string& key, Trail& trail) const;
-  absl::StatusOr<std::shared_ptr<const Identity>> FindActive(const std::string& name) const;
   absl::StatusOr<KeyDescription> Describe(std::shared_ptr<const Identity> identity) const;
   void SubmitCreate(const Subject& caller, const NewKey& key, Trail trail, Done<KeyDescription> done);
   absl::StatusOr<KeyDescription> Store(const KeyName& name, const BackendSet::Entry& entry, const SealedKey& key);

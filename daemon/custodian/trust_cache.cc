@@ -36,4 +36,21 @@ absl::StatusOr<std::shared_ptr<const TrustStore>> TrustCache::Get(const std::vec
   return store;
 }
 
+absl::StatusOr<std::shared_ptr<const TrustStore>> TrustCache::Of(const std::shared_ptr<const Identity>& identity) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = own_.find(identity.get());
+    // Another identity may have had this address before.
+    if (found != own_.end() && !found->second.identity.expired()) return found->second.store;
+  }
+  std::vector<std::string> lists;
+  for (const StoredRevocationList& list : identity->trust.revocation_lists) lists.push_back(list.pem);
+  ASSIGN_OR_RETURN(std::shared_ptr<const TrustStore> store,
+                   TrustStore::Parse({identity->trust.anchors}, lists, OtherIssuers::kAccept));
+  const std::lock_guard lock(mutex_);
+  std::erase_if(own_, [](const auto& entry) { return entry.second.identity.expired(); });
+  own_.insert_or_assign(identity.get(), OwnEntry{identity, store});
+  return store;
+}
+
 }  // namespace ddskey

@@ -5,9 +5,11 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "daemon/keystore/key_store.h"
 #include "daemon/trust/certificate_validator.h"
 
 namespace ddskey {
@@ -20,14 +22,25 @@ class TrustCache {
   absl::StatusOr<std::shared_ptr<const TrustStore>> Get(const std::vector<std::string>& anchors,
                                                         const std::vector<std::string>& revocation_lists);
 
+  // Of returns the trust store of an identity's own anchors and revocation lists, among them those of intermediate CAs.
+  // Identities are immutable: it was parsed before if it was asked for with the same object before.
+  absl::StatusOr<std::shared_ptr<const TrustStore>> Of(const std::shared_ptr<const Identity>& identity);
+
  private:
   struct Entry {
     std::string key;
     std::shared_ptr<const TrustStore> store;
   };
 
+  struct OwnEntry {
+    std::weak_ptr<const Identity> identity;
+    std::shared_ptr<const TrustStore> store;
+  };
+
   std::mutex mutex_;
   std::list<Entry> entries_;  // last used first
+  // As many as there are identities; those of earlier states go when another is added.
+  std::unordered_map<const Identity*, OwnEntry> own_;
 };
 
 }  // namespace ddskey

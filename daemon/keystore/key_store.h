@@ -40,14 +40,30 @@ struct KeyGeneration {
   absl::Time created;
 };
 
+// StoredRevocationList is a certificate revocation list of an identity's trust store, one for each issuer.
+struct StoredRevocationList {
+  // DER of the issuer's Name.
+  std::string issuer;
+  // CRL number, hexadecimal; empty if it has none.
+  std::string number;
+  std::string pem;
+};
+
+// IdentityTrust is what the peers of an identity are held to.
+struct IdentityTrust {
+  // Identity CAs (PEM) that peers must chain to; empty if none are installed.
+  std::string anchors;
+  // At most one for each issuer, by issuer. Those of issuers that are no anchors stay, for when they are again.
+  std::vector<StoredRevocationList> revocation_lists;
+};
+
 // Identity is what a key name stands for.
 struct Identity {
   KeyName name;
   bool deleted = false;
   // Oldest first; exactly one is kCurrent.
   std::vector<KeyGeneration> generations;
-  // Identity CAs (PEM) that peers must chain to; empty if none are installed.
-  std::string anchors;
+  IdentityTrust trust;
 
   // current returns the generation that is kCurrent.
   const KeyGeneration& current() const;
@@ -82,6 +98,11 @@ class KeyStore {
   // the current generation any more.
   virtual absl::Status InstallCertificate(const KeyName& name, const std::string& generation_uuid,
                                           const std::string& certificate_chain, const std::string& anchors) = 0;
+
+  // SetTrust replaces all of the trust of an identity. NOT_FOUND for an absent or deleted identity; ABORTED if
+  // `expected` is not what Find returns any more, so that of two changes at once none is lost.
+  virtual absl::Status SetTrust(const KeyName& name, const std::shared_ptr<const Identity>& expected,
+                                const IdentityTrust& trust) = 0;
 
   // DeleteIdentity takes an identity out of use; its name stays taken. NOT_FOUND if absent or already deleted.
   virtual absl::Status DeleteIdentity(const KeyName& name) = 0;

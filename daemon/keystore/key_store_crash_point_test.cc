@@ -45,7 +45,7 @@ std::string Content(const KeyStore& store) {
   for (const auto& identity : store.List()) {
     const KeyGeneration& key = identity->current();
     absl::StrAppend(&content, identity->name.text(), identity->deleted ? " deleted " : " ", key.uuid, " ", key.blob,
-                    " ", key.certificate_chain, " ", identity->anchors, "\n");
+                    " ", key.certificate_chain, " ", identity->trust.anchors, "\n");
   }
   return content;
 }
@@ -193,7 +193,7 @@ TEST_F(KeyStoreCrashPointTest, MigratesAKeystoreOrLeavesItAsItWas) {
       EXPECT_EQ(Content(*kept), before_) << change;
     }
     ASSERT_OK_AND_ASSIGN(const auto migrated, SqliteKeyStore::Open(path, later));
-    EXPECT_EQ((*migrated->Find(Talker()))->anchors, "a") << change;
+    EXPECT_EQ((*migrated->Find(Talker()))->trust.anchors, "a") << change;
     if (!WIFEXITED(status)) continue;
     EXPECT_EQ(WEXITSTATUS(status), 0);
     EXPECT_GT(change, 15);

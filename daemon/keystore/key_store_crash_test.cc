@@ -36,7 +36,8 @@ Model ModelOf(const KeyStore& store) {
   Model model;
   for (const auto& identity : store.List()) {
     const KeyGeneration& key = identity->current();
-    model[identity->name.text()] = {identity->deleted, key.uuid, key.blob, key.certificate_chain, identity->anchors};
+    model[identity->name.text()] = {identity->deleted, key.uuid, key.blob, key.certificate_chain,
+                                    identity->trust.anchors};
   }
   return model;
 }

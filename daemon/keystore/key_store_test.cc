@@ -63,6 +63,35 @@ class KeyStoreTest : public testing::Test {
   std::string backend_;
 };
 
+TEST_F(KeyStoreTest, KeepsTrustAcrossARestart) {
+  ASSERT_OK(store_->CreateIdentity(Name("talker"), Generation("u-1")));
+  ASSERT_OK_AND_ASSIGN(const auto before, store_->Find(Name("talker")));
+  const IdentityTrust trust = {.anchors = "anchors",
+                               .revocation_lists = {{.issuer = "a", .number = "1f", .pem = "list of a"},
+                                                    {.issuer = "b", .number = "", .pem = "list of b"}}};
+  ASSERT_OK(store_->SetTrust(Name("talker"), before, trust));
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_OK_AND_ASSIGN(const auto identity, store_->Find(Name("talker")));
+    EXPECT_EQ(identity->trust.anchors, "anchors");
+    ASSERT_THAT(identity->trust.revocation_lists, SizeIs(2));
+    EXPECT_EQ(identity->trust.revocation_lists[0].number, "1f");
+    EXPECT_EQ(identity->trust.revocation_lists[1].issuer, "b");
+    EXPECT_EQ(identity->trust.revocation_lists[1].pem, "list of b");
+    Reopen();
+  }
+}
+
+TEST_F(KeyStoreTest, LosesNoneOfTwoChangesOfTrust) {
+  ASSERT_OK(store_->CreateIdentity(Name("talker"), Generation("u-1")));
+  ASSERT_OK_AND_ASSIGN(const auto before, store_->Find(Name("talker")));
+  ASSERT_OK(store_->SetTrust(Name("talker"), before, {.anchors = "first", .revocation_lists = {}}));
+  EXPECT_THAT(store_->SetTrust(Name("talker"), before, {.anchors = "second", .revocation_lists = {}}),
+              StatusIs(absl::StatusCode::kAborted));
+  EXPECT_EQ((*store_->Find(Name("talker")))->trust.anchors, "first");
+  ASSERT_OK(store_->DeleteIdentity(Name("talker")));
+  EXPECT_THAT(store_->SetTrust(Name("talker"), before, {}), StatusIs(absl::StatusCode::kNotFound));
+}
+
 TEST_F(KeyStoreTest, KeepsEveryFieldAcrossARestart) {
   ASSERT_OK(store_->CreateIdentity(Name("talker"), Generation("u-1")));
   ASSERT_OK(store_->InstallCertificate(Name("talker"), "u-1", "chain", "anchors"));
@@ -70,7 +99,7 @@ TEST_F(KeyStoreTest, KeepsEveryFieldAcrossARestart) {
     ASSERT_OK_AND_ASSIGN(const auto identity, store_->Find(Name("talker")));
     EXPECT_EQ(identity->name, Name("talker"));
     EXPECT_FALSE(identity->deleted);
-    EXPECT_EQ(identity->anchors, "anchors");
+    EXPECT_EQ(identity->trust.anchors, "anchors");
     ASSERT_THAT(identity->generations, SizeIs(1));
     const KeyGeneration& generation = identity->current();
     const KeyGeneration expected = Generation("u-1");
@@ -145,7 +174,7 @@ TEST_F(KeyStoreTest, InstallsOnTheCurrentGenerationAndKeepsTheAnchorsWithoutNewO
   ASSERT_OK(store_->InstallCertificate(Name("talker"), "u-1", "second", ""));
   ASSERT_OK_AND_ASSIGN(const auto identity, store_->Find(Name("talker")));
   EXPECT_EQ(identity->current().certificate_chain, "second");
-  EXPECT_EQ(identity->anchors, "anchors");
+  EXPECT_EQ(identity->trust.anchors, "anchors");
 }
 
 TEST_F(KeyStoreTest, RefusesGenerationsThatAreNotInOrder) {
@@ -202,14 +231,14 @@ TEST_F(KeyStoreTest, ReadersSeeWholeChangesWhileOthersWrite) {
       while (!done) {
         const auto found = store_->Find(Name("talker"));
         ASSERT_TRUE(found.ok());
-        ASSERT_EQ((*found)->current().certificate_chain, (*found)->anchors);
+        ASSERT_EQ((*found)->current().certificate_chain, (*found)->trust.anchors);
       }
     });
   }
   for (int i = 0; i < 50; ++i) {
     const std::string text = std::to_string(i);
     EXPECT_OK(store_->InstallCertificate(Name("talker"), "u-1", text, text));
-    EXPECT_EQ((*store_->Find(Name("talker")))->anchors, text);
+    EXPECT_EQ((*store_->Find(Name("talker")))->trust.anchors, text);
   }
   done = true;
   for (std::thread& reader : readers) reader.join();

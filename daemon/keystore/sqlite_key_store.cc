@@ -118,22 +118,42 @@ absl::StatusOr<std::shared_ptr<const Identity>> SqliteKeyStore::Load(const KeyNa
                                                    std::string_view(name.text())));
   ASSIGN_OR_RETURN(const bool found, row.Step());
   if (!found) return std::shared_ptr<const Identity>();
-  auto identity = std::make_shared<Identity>(
-      Identity{.name = name, .deleted = row.Integer(1) != 0, .generations = {}, .anchors = row.String(2)});
+  auto identity = std::make_shared<Identity>(Identity{.name = name,
+                                                      .deleted = row.Integer(1) != 0,
+                                                      .generations = {},
+                                                      .trust = {.anchors = row.String(2), .revocation_lists = {}}});
+  RETURN_IF_ERROR(LoadGenerations(row.Integer(0), *identity));
+  RETURN_IF_ERROR(LoadRevocationLists(row.Integer(0), *identity));
+  return identity;
+}
+
+absl::Status SqliteKeyStore::LoadGenerations(int64_t row, Identity& identity) {
   ASSIGN_OR_RETURN(Statement generations,
                    database_->Query("SELECT uuid, number, state, backend_uuid, algorithm, purpose, blob, public_key,"
                                     " certificate_chain, created FROM generation WHERE identity_id = ? ORDER BY number",
-                                    row.Integer(0)));
+                                    row));
   bool has_current = false;
   while (true) {
     ASSIGN_OR_RETURN(const bool more, generations.Step());
     if (!more) break;
     ASSIGN_OR_RETURN(KeyGeneration generation, ReadGeneration(generations));
     has_current = has_current || generation.state == GenerationState::kCurrent;
-    identity->generations.push_back(std::move(generation));
+    identity.generations.push_back(std::move(generation));
   }
-  if (!has_current) return Damaged(absl::StrCat("the key ", name.text(), " has no current generation"));
-  return identity;
+  return has_current ? absl::OkStatus()
+                     : Damaged(absl::StrCat("the key ", identity.name.text(), " has no current generation"));
+}
+
+absl::Status SqliteKeyStore::LoadRevocationLists(int64_t row, Identity& identity) {
+  ASSIGN_OR_RETURN(
+      Statement lists,
+      database_->Query("SELECT issuer, number, list FROM revocation_list WHERE identity_id = ? ORDER BY issuer", row));
+  while (true) {
+    ASSIGN_OR_RETURN(const bool more, lists.Step());
+    if (!more) return absl::OkStatus();
+    identity.trust.revocation_lists.push_back(
+        {.issuer = lists.String(0), .number = lists.String(1), .pem = lists.String(2)});
+  }
 }
 
 void SqliteKeyStore::Show(const KeyName& name, std::shared_ptr<const Identity> identity) {
@@ -219,6 +239,27 @@ absl::Status SqliteKeyStore::InstallCertificate(const KeyName& name, const std::
     if (anchors.empty()) return absl::OkStatus();
     return database_->Run("UPDATE identity SET anchors = ? WHERE name = ?", Octets{anchors},
                           std::string_view(name.text()));
+  });
+}
+
+absl::Status SqliteKeyStore::SetTrust(const KeyName& name, const std::shared_ptr<const Identity>& expected,
+                                      const IdentityTrust& trust) {
+  const std::lock_guard lock(writing_);
+  ASSIGN_OR_RETURN(const std::shared_ptr<const Identity> identity, Find(name));
+  if (identity->deleted) return NotFound(name);
+  if (identity != expected) return absl::AbortedError(absl::StrCat("the key ", name.text(), " was changed meanwhile"));
+  return Change(name, [&]() -> absl::Status {
+    const std::string_view text(name.text());
+    RETURN_IF_ERROR(database_->Run("UPDATE identity SET anchors = ? WHERE name = ?", Octets{trust.anchors}, text));
+    RETURN_IF_ERROR(database_->Run(
+        "DELETE FROM revocation_list WHERE identity_id = (SELECT id FROM identity WHERE name = ?)", text));
+    for (const StoredRevocationList& list : trust.revocation_lists) {
+      RETURN_IF_ERROR(database_->Run(
+          "INSERT INTO revocation_list (identity_id, issuer, number, list, created)"
+          " VALUES ((SELECT id FROM identity WHERE name = ?), ?, ?, ?, ?)",
+          text, Octets{list.issuer}, Octets{list.number}, Octets{list.pem}, absl::ToUnixMicros(absl::Now())));
+    }
+    return absl::OkStatus();
   });
 }
 

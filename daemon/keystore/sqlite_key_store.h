@@ -33,6 +33,8 @@ class SqliteKeyStore : public KeyStore {
   absl::Status CreateIdentity(const KeyName& name, const KeyGeneration& generation) override;
   absl::Status InstallCertificate(const KeyName& name, const std::string& generation_uuid,
                                   const std::string& certificate_chain, const std::string& anchors) override;
+  absl::Status SetTrust(const KeyName& name, const std::shared_ptr<const Identity>& expected,
+                        const IdentityTrust& trust) override;
   absl::Status DeleteIdentity(const KeyName& name) override;
   absl::Status PurgeIdentity(const KeyName& name) override;
   absl::StatusOr<std::shared_ptr<const Identity>> Find(const KeyName& name) const override;
@@ -46,6 +48,8 @@ class SqliteKeyStore : public KeyStore {
   absl::Status LoadAll();
   // Load reads one identity, or null if there is none.
   absl::StatusOr<std::shared_ptr<const Identity>> Load(const KeyName& name);
+  absl::Status LoadGenerations(int64_t row, Identity& identity);
+  absl::Status LoadRevocationLists(int64_t row, Identity& identity);
   // Change makes `change` of the identity `name` a transaction, and shows its result when it is on the disk.
   absl::Status Change(const KeyName& name, const std::function<absl::Status()>& change);
   void Show(const KeyName& name, std::shared_ptr<const Identity> identity);

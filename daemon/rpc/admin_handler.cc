@@ -19,14 +19,17 @@ std::string PublicKeyPem(const std::string& der) {
   return pem + "-----END PUBLIC KEY-----\n";
 }
 
-void FillCertificate(const KeyDescription& key, v1::Certificate& out) {
-  const Certificate& leaf = key.chain.front();
+void FillSummary(const Certificate& leaf, v1::Certificate& out) {
   out.set_subject(leaf.subject());
   out.set_issuer(leaf.issuer());
   out.set_serial(leaf.serial());
   out.set_not_before(absl::ToUnixSeconds(leaf.not_before()));
   out.set_not_after(absl::ToUnixSeconds(leaf.not_after()));
   out.set_sha256(absl::BytesToHexString(leaf.digest()));
+}
+
+void FillCertificate(const KeyDescription& key, v1::Certificate& out) {
+  FillSummary(key.chain.front(), out);
   for (const Certificate& anchor : key.anchors) out.add_anchors(anchor.subject());
 }
 
@@ -60,6 +63,24 @@ KeyCustodian::Done<KeyDescription> AnswerKey(const std::shared_ptr<AdmittedCall>
   return [call, response](absl::StatusOr<KeyDescription> key) {
     if (!key.ok()) return call->Finish(key.status());
     FillKey(*key, *response->mutable_key());
+    call->Finish(absl::OkStatus());
+  };
+}
+
+// AnswerTrust is the `done` of calls about trust.
+TrustCustodian::Done AnswerTrust(const std::shared_ptr<AdmittedCall>& call, v1::TrustResponse* response) {
+  return [call, response](absl::StatusOr<TrustDescription> trust) {
+    if (!trust.ok()) return call->Finish(trust.status());
+    for (const Certificate& anchor : trust->anchors) FillSummary(anchor, *response->add_anchors());
+    for (const RevocationList& list : trust->revocation_lists) {
+      v1::RevocationList& out = *response->add_revocation_lists();
+      out.set_issuer(list.issuer());
+      out.set_number(list.number());
+      out.set_this_update(absl::ToUnixSeconds(list.this_update()));
+      out.set_next_update(absl::ToUnixSeconds(list.next_update()));
+      out.set_revoked(static_cast<uint32_t>(list.size()));
+      out.set_sha256(absl::BytesToHexString(list.digest()));
+    }
     call->Finish(absl::OkStatus());
   };
 }
@@ -160,6 +181,50 @@ grpc::ServerUnaryReactor* AdminHandler::GetCertificate(grpc::CallbackServerConte
                    response->set_anchors_pem(JoinPem(key->anchors));
                    call->Finish(absl::OkStatus());
                  });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminHandler::GetTrust(grpc::CallbackServerContext* context,
+                                                 const v1::GetTrustRequest* request, v1::TrustResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
+  if (call == nullptr) return reactor;
+  trust_.Get(call->caller(), request->key_name(), AnswerTrust(call, response));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminHandler::AddTrustAnchors(grpc::CallbackServerContext* context,
+                                                        const v1::AddTrustAnchorsRequest* request,
+                                                        v1::TrustResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
+  if (call == nullptr) return reactor;
+  if (request->anchors().size() > kMaxDocument) {
+    call->Finish(absl::InvalidArgumentError("the CA certificates are over 64 KiB"));
+    return reactor;
+  }
+  trust_.AddAnchors(call->caller(), request->key_name(), request->anchors(), AnswerTrust(call, response));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminHandler::RemoveTrustAnchor(grpc::CallbackServerContext* context,
+                                                          const v1::RemoveTrustAnchorRequest* request,
+                                                          v1::TrustResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
+  if (call == nullptr) return reactor;
+  trust_.RemoveAnchor(call->caller(), request->key_name(), request->sha256(), AnswerTrust(call, response));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminHandler::InstallRevocationLists(grpc::CallbackServerContext* context,
+                                                               const v1::InstallRevocationListsRequest* request,
+                                                               v1::TrustResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
+  if (call == nullptr) return reactor;
+  trust_.InstallRevocationLists(call->caller(), request->key_name(), request->revocation_lists(),
+                                AnswerTrust(call, response));
   return reactor;
 }
 

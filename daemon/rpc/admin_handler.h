@@ -5,19 +5,20 @@
 #include <utility>
 
 #include "daemon/custodian/key_custodian.h"
+#include "daemon/custodian/trust_custodian.h"
 #include "daemon/rpc/call_limiter.h"
 #include "daemon/rpc/peer_registry.h"
 #include "ddskey/v1/admin.grpc.pb.h"
 
 namespace ddskey {
 
-// AdminHandler serves AdminService: it identifies the caller, counts the call, translates, and asks the custodian once.
+// AdminHandler serves AdminService: it identifies the caller, counts the call, translates, and asks a custodian once.
 class AdminHandler final : public v1::AdminService::CallbackService {
  public:
   // `fill_status` says how the daemon is; it is asked only for callers who may know. All must outlive the handler.
-  AdminHandler(const PeerRegistry& peers, CallLimiter& limiter, KeyCustodian& custodian,
+  AdminHandler(const PeerRegistry& peers, CallLimiter& limiter, KeyCustodian& custodian, TrustCustodian& trust,
                std::function<void(v1::GetStatusResponse&)> fill_status)
-      : peers_(peers), limiter_(limiter), custodian_(custodian), fill_status_(std::move(fill_status)) {}
+      : peers_(peers), limiter_(limiter), custodian_(custodian), trust_(trust), fill_status_(std::move(fill_status)) {}
 
   grpc::ServerUnaryReactor* CreateKey(grpc::CallbackServerContext* context, const v1::CreateKeyRequest* request,
                                       v1::CreateKeyResponse* response) override;
@@ -36,6 +37,17 @@ class AdminHandler final : public v1::AdminService::CallbackService {
   grpc::ServerUnaryReactor* GetCertificate(grpc::CallbackServerContext* context,
                                            const v1::GetCertificateRequest* request,
                                            v1::GetCertificateResponse* response) override;
+  grpc::ServerUnaryReactor* GetTrust(grpc::CallbackServerContext* context, const v1::GetTrustRequest* request,
+                                     v1::TrustResponse* response) override;
+  grpc::ServerUnaryReactor* AddTrustAnchors(grpc::CallbackServerContext* context,
+                                            const v1::AddTrustAnchorsRequest* request,
+                                            v1::TrustResponse* response) override;
+  grpc::ServerUnaryReactor* RemoveTrustAnchor(grpc::CallbackServerContext* context,
+                                              const v1::RemoveTrustAnchorRequest* request,
+                                              v1::TrustResponse* response) override;
+  grpc::ServerUnaryReactor* InstallRevocationLists(grpc::CallbackServerContext* context,
+                                                   const v1::InstallRevocationListsRequest* request,
+                                                   v1::TrustResponse* response) override;
   grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context, const v1::GetStatusRequest* request,
                                       v1::GetStatusResponse* response) override;
 
@@ -43,6 +55,7 @@ class AdminHandler final : public v1::AdminService::CallbackService {
   const PeerRegistry& peers_;
   CallLimiter& limiter_;
   KeyCustodian& custodian_;
+  TrustCustodian& trust_;
   std::function<void(v1::GetStatusResponse&)> fill_status_;
 };
 

@@ -87,9 +87,11 @@ RpcDaemon::RpcDaemon() {
       AuthenticationCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, *sealer_, &absl::Now, {}});
   administration_ = std::make_unique<KeyCustodian>(
       KeyCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, &absl::Now});
+  trust_ =
+      std::make_unique<TrustCustodian>(TrustCustodian::Parts{*pool_, *authorizer_, *keys_, *validator_, &absl::Now});
   limiter_ = std::make_unique<CallLimiter>(NoLimits());
   authentication_handler_ = std::make_unique<AuthenticationHandler>(peers_, *limiter_, *authentication_);
-  admin_handler_ = std::make_unique<AdminHandler>(peers_, *limiter_, *administration_,
+  admin_handler_ = std::make_unique<AdminHandler>(peers_, *limiter_, *administration_, *trust_,
                                                   [](v1::GetStatusResponse& status) { status.set_version("fuzz"); });
   auto socket = ListeningSocket::Bind(dir_.File("socket"), 0600);
   server_ = *RpcServer::Start(*std::move(socket), {.name = "fuzz", .limits = NoLimits()},

@@ -15,6 +15,7 @@
 #include "daemon/custodian/authorizer.h"
 #include "daemon/custodian/backend_set.h"
 #include "daemon/custodian/key_custodian.h"
+#include "daemon/custodian/trust_custodian.h"
 #include "daemon/custodian/worker_pool.h"
 #include "daemon/handshake/ticket.h"
 #include "daemon/handshake/ticket_roots.h"
@@ -66,6 +67,7 @@ class RpcDaemon {
   std::unique_ptr<WorkerPool> pool_;
   std::unique_ptr<AuthenticationCustodian> authentication_;
   std::unique_ptr<KeyCustodian> administration_;
+  std::unique_ptr<TrustCustodian> trust_;
   PeerRegistry peers_;
   std::unique_ptr<CallLimiter> limiter_;
   std::unique_ptr<AuthenticationHandler> authentication_handler_;

@@ -19,7 +19,8 @@ constexpr char kSoftware[] = R"(backend { name: "software" software {} })";
 constexpr char kRootMayAll[] = R"(
 rule {
   name: "root" effect: ALLOW caller { uid: 0 } key: "*"
-  operation: [HANDSHAKE, OWN_TRUST, KEY_CREATE, KEY_LIST, KEY_DELETE, CSR_CREATE, CERTIFICATE_INSTALL, STATUS]
+  operation: [HANDSHAKE, OWN_TRUST, KEY_CREATE, KEY_LIST, KEY_DELETE, CSR_CREATE, CERTIFICATE_INSTALL, STATUS,
+              TRUST_CHANGE]
 }
 )";
 

@@ -1,0 +1,162 @@
+#include "daemon/custodian/trust_custodian.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "daemon/custodian/find_identity.h"
+#include "daemon/trust/trust_store.h"
+#include "proto/contract/status_macros.h"
+
+namespace ddskey {
+namespace {
+
+// Enough of a digest to tell the CAs of an identity from each other.
+constexpr size_t kShortestDigest = 8;
+
+absl::StatusOr<std::shared_ptr<const TrustStore>> ParseTrust(const IdentityTrust& trust) {
+  std::vector<std::string> lists;
+  for (const StoredRevocationList& list : trust.revocation_lists) lists.push_back(list.pem);
+  return TrustStore::Parse({trust.anchors}, lists, OtherIssuers::kAccept);
+}
+
+absl::StatusOr<TrustDescription> Describe(const IdentityTrust& trust) {
+  TrustDescription description;
+  if (!trust.anchors.empty()) {
+    ASSIGN_OR_RETURN(description.anchors, Certificate::ParsePem(trust.anchors));
+  }
+  for (const StoredRevocationList& stored : trust.revocation_lists) {
+    ASSIGN_OR_RETURN(const std::vector<RevocationList> lists, RevocationList::ParsePem(stored.pem));
+    description.revocation_lists.insert(description.revocation_lists.end(), lists.begin(), lists.end());
+  }
+  return description;
+}
+
+absl::StatusOr<IdentityTrust> WithAnchors(const IdentityTrust& before, const std::string& added) {
+  ASSIGN_OR_RETURN(const TrustDescription known, Describe(before));
+  ASSIGN_OR_RETURN(const std::vector<Certificate> certificates, Certificate::ParsePem(added));
+  IdentityTrust trust = before;
+  for (const Certificate& certificate : certificates) {
+    if (std::ranges::find(known.anchors, certificate.digest(), &Certificate::digest) == known.anchors.end()) {
+      trust.anchors += certificate.pem();
+    }
+  }
+  return trust;
+}
+
+absl::StatusOr<IdentityTrust> WithoutAnchor(const IdentityTrust& before, const std::string& digest) {
+  if (digest.size() < kShortestDigest || !std::ranges::all_of(digest, absl::ascii_isxdigit)) {
+    return absl::InvalidArgumentError(absl::StrCat("the CA is named by the SHA-256 of its certificate, at least ",
+                                                   kShortestDigest,
+                                                   " hexadecimal digits of it; see: ddskeyctl trust list"));
+  }
+  ASSIGN_OR_RETURN(const TrustDescription known, Describe(before));
+  IdentityTrust trust = before;
+  trust.anchors.clear();
+  size_t removed = 0;
+  for (const Certificate& anchor : known.anchors) {
+    if (absl::StartsWith(absl::BytesToHexString(anchor.digest()), absl::AsciiStrToLower(digest))) {
+      ++removed;
+    } else {
+      trust.anchors += anchor.pem();
+    }
+  }
+  if (removed == 0) return absl::NotFoundError("no CA of this key has that SHA-256; see: ddskeyctl trust list");
+  if (removed > 1) return absl::InvalidArgumentError("several CAs of this key begin so; give more digits");
+  if (trust.anchors.empty()) {
+    return absl::FailedPreconditionError("this is the only CA of the key; add another one before you remove it");
+  }
+  return trust;
+}
+
+absl::StatusOr<IdentityTrust> WithLists(const IdentityTrust& before, const std::string& added) {
+  if (before.anchors.empty()) {
+    return absl::FailedPreconditionError(
+        "the key has no identity CA yet, so nobody's revocation list can be checked; see: ddskeyctl trust add");
+  }
+  ASSIGN_OR_RETURN(const std::vector<RevocationList> lists, RevocationList::ParsePem(added));
+  std::map<std::string, StoredRevocationList> by_issuer;
+  for (const StoredRevocationList& stored : before.revocation_lists) by_issuer.emplace(stored.issuer, stored);
+  for (const RevocationList& list : lists) {
+    if (const auto older = by_issuer.find(list.issuer_der()); older != by_issuer.end()) {
+      ASSIGN_OR_RETURN(const std::vector<RevocationList> installed, RevocationList::ParsePem(older->second.pem));
+      RETURN_IF_ERROR(list.CheckSupersedes(installed.front()));
+    }
+    by_issuer.insert_or_assign(
+        list.issuer_der(),
+        StoredRevocationList{.issuer = list.issuer_der(), .number = list.number(), .pem = list.pem()});
+  }
+  IdentityTrust trust = {.anchors = before.anchors, .revocation_lists = {}};
+  for (auto& [issuer, list] : by_issuer) trust.revocation_lists.push_back(std::move(list));
+  return trust;
+}
+
+}  // namespace
+
+// CheckOwn makes sure that a change of CAs does not take the identity itself out of use.
+absl::Status TrustCustodian::CheckOwn(const Identity& identity, const IdentityTrust& trust) const {
+  const std::string& chain = identity.current().certificate_chain;
+  if (chain.empty() || trust.anchors == identity.trust.anchors) return absl::OkStatus();
+  const auto validate = [&](const IdentityTrust& under) -> absl::Status {
+    ASSIGN_OR_RETURN(const auto parsed, ParseTrust(under));
+    return parts_.validator.Validate(chain, *parsed, parts_.clock()).status();
+  };
+  const absl::Status after = validate(trust);
+  if (after.ok() || (!identity.trust.anchors.empty() && !validate(identity.trust).ok())) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("the key's own certificate would not be good any more: ", after.message()));
+}
+
+absl::StatusOr<TrustDescription> TrustCustodian::Apply(const std::string& key_name, const Change& change) const {
+  ASSIGN_OR_RETURN(const auto identity, FindActive(parts_.keys, key_name));
+  if (change == nullptr) return Describe(identity->trust);
+  ASSIGN_OR_RETURN(const IdentityTrust trust, change(*identity));
+  RETURN_IF_ERROR(ParseTrust(trust).status());
+  RETURN_IF_ERROR(CheckOwn(*identity, trust));
+  RETURN_IF_ERROR(parts_.keys.SetTrust(identity->name, identity, trust));
+  return Describe(trust);
+}
+
+void TrustCustodian::Post(const Subject& caller, const char* operation, std::string key_name, Change change,
+                          Done done) {
+  parts_.pool.Post(caller, [this, caller, operation, key_name = std::move(key_name), change = std::move(change),
+                            done = std::move(done)] {
+    Trail trail(parts_.authorizer, caller, operation, key_name);
+    const absl::Status allowed = trail.Administer(
+        parts_.authorizer, caller, change == nullptr ? Action::kKeyList : Action::kTrustChange, key_name);
+    auto result = allowed.ok() ? Apply(key_name, change) : allowed;
+    trail.End(result.status());
+    done(std::move(result));
+  });
+}
+
+void TrustCustodian::Get(const Subject& caller, std::string key_name, Done done) {
+  Post(caller, "GetTrust", std::move(key_name), nullptr, std::move(done));
+}
+
+void TrustCustodian::AddAnchors(const Subject& caller, std::string key_name, std::string anchors, Done done) {
+  Post(
+      caller, "AddTrustAnchors", std::move(key_name),
+      [anchors = std::move(anchors)](const Identity& identity) { return WithAnchors(identity.trust, anchors); },
+      std::move(done));
+}
+
+void TrustCustodian::RemoveAnchor(const Subject& caller, std::string key_name, std::string digest, Done done) {
+  Post(
+      caller, "RemoveTrustAnchor", std::move(key_name),
+      [digest = std::move(digest)](const Identity& identity) { return WithoutAnchor(identity.trust, digest); },
+      std::move(done));
+}
+
+void TrustCustodian::InstallRevocationLists(const Subject& caller, std::string key_name, std::string lists, Done done) {
+  Post(
+      caller, "InstallRevocationLists", std::move(key_name),
+      [lists = std::move(lists)](const Identity& identity) { return WithLists(identity.trust, lists); },
+      std::move(done));
+}
+
+}  // namespace ddskey

@@ -1,0 +1,66 @@
+#ifndef DAEMON_CUSTODIAN_TRUST_CUSTODIAN_H_
+#define DAEMON_CUSTODIAN_TRUST_CUSTODIAN_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "daemon/custodian/authorizer.h"
+#include "daemon/custodian/worker_pool.h"
+#include "daemon/keystore/key_store.h"
+#include "daemon/trust/certificate.h"
+#include "daemon/trust/certificate_validator.h"
+#include "daemon/trust/revocation_list.h"
+#include "policy/policy.h"
+
+namespace ddskey {
+
+// TrustDescription is what the peers of an identity are held to, parsed.
+struct TrustDescription {
+  std::vector<Certificate> anchors;
+  std::vector<RevocationList> revocation_lists;
+};
+
+// TrustCustodian changes, on behalf of administrators, which CAs and revocation lists the peers of an identity are held
+// to: authorize, check, store, audit. What it stored is in force for every step of a handshake that begins afterwards.
+// Every method returns at once; its work is done on the pool, where `done` is called exactly once. Errors are those of
+// AdminService (admin.proto). Thread-safe.
+class TrustCustodian {
+ public:
+  // Parts are what a custodian works with; all must outlive it.
+  struct Parts {
+    WorkerPool& pool;
+    Authorizer& authorizer;
+    KeyStore& keys;
+    CertificateValidator& validator;
+    std::function<absl::Time()> clock;
+  };
+
+  using Done = std::function<void(absl::StatusOr<TrustDescription>)>;
+
+  explicit TrustCustodian(const Parts& parts) : parts_(parts) {}
+
+  void Get(const Subject& caller, std::string key_name, Done done);
+  // AddAnchors adds identity CAs, PEM, to those that are there.
+  void AddAnchors(const Subject& caller, std::string key_name, std::string anchors, Done done);
+  // RemoveAnchor removes the identity CA whose certificate's SHA-256 begins with `digest`, hexadecimal.
+  void RemoveAnchor(const Subject& caller, std::string key_name, std::string digest, Done done);
+  // InstallRevocationLists takes CRLs, PEM, each in the place of the one of the same issuer.
+  void InstallRevocationLists(const Subject& caller, std::string key_name, std::string lists, Done done);
+
+ private:
+  // A change makes what is to be stored of what is there.
+  using Change = std::function<absl::StatusOr<IdentityTrust>(const Identity& identity)>;
+
+  void Post(const Subject& caller, const char* operation, std::string key_name, Change change, Done done);
+  absl::StatusOr<TrustDescription> Apply(const std::string& key_name, const Change& change) const;
+  absl::Status CheckOwn(const Identity& identity, const IdentityTrust& trust) const;
+
+  Parts parts_;
+};
+
+}  // namespace ddskey
+
+#endif  // DAEMON_CUSTODIAN_TRUST_CUSTODIAN_H_

@@ -1,0 +1,177 @@
+// What administrators change of an identity's trust, against the real daemon: in force for the next handshake.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "daemon/trust/certificate.h"
+#include "test/support/pki.h"
+#include "test/support/status_matchers.h"
+#include "test/support/test_daemon.h"
+#include "test/support/test_participant.h"
+
+namespace ddskey {
+namespace {
+
+using ::ddskey::test::StatusIs;
+using ::ddskey::test::TestCa;
+using ::ddskey::test::TestDaemon;
+using ::ddskey::test::TestKey;
+using ::ddskey::test::TestParticipant;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
+
+test::CertificateOptions Named(const std::string& name) {
+  test::CertificateOptions options;
+  options.subject = {{"O", "Lab"}, {"CN", name}};
+  return options;
+}
+
+std::string Sha256Of(const std::string& certificate) {
+  return absl::BytesToHexString(Certificate::ParsePem(certificate)->front().digest());
+}
+
+class TrustTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(alice_.Validate().ok());
+    ASSERT_TRUE(bob_.Validate().ok());
+    const auto request = alice_.Request(bob_);
+    ASSERT_TRUE(request.status.ok()) << request.status.message;
+    request_ = request.value.message();
+  }
+
+  // ReplyTo is what Bob, who ran all the time, says to Alice's Request under another certificate of hers.
+  CallStatus ReplyTo(const std::string& certificate) {
+    v1::DataHolder message = request_;
+    message.clear_binary_properties();
+    for (const v1::BinaryProperty& property : request_.binary_properties()) {
+      if (property.name() == "hash_c1") continue;
+      v1::BinaryProperty& copy = *message.add_binary_properties();
+      copy = property;
+      if (property.name() == "c.id") copy.set_value(certificate);
+    }
+    return bob_.Reply(alice_, message, 0).status;
+  }
+
+  absl::Status Install(const std::string& lists) {
+    v1::InstallRevocationListsRequest request;
+    request.set_key_name("bob");
+    request.set_revocation_lists(lists);
+    return daemon_.admin().InstallRevocationLists(request).status();
+  }
+
+  absl::Status Add(const std::string& anchors) {
+    v1::AddTrustAnchorsRequest request;
+    request.set_key_name("bob");
+    request.set_anchors(anchors);
+    return daemon_.admin().AddTrustAnchors(request).status();
+  }
+
+  absl::Status Remove(const std::string& sha256) {
+    v1::RemoveTrustAnchorRequest request;
+    request.set_key_name("bob");
+    request.set_sha256(sha256);
+    return daemon_.admin().RemoveTrustAnchor(request).status();
+  }
+
+  std::string Numbered(const std::vector<std::string>& revoked, int number) const {
+    const std::string octet = absl::BytesToHexString(std::string(1, static_cast<char>(number)));
+    return ca_.Crl(revoked, absl::Now() - absl::Hours(1), absl::Now() + absl::Hours(1),
+                   {{"2.5.29.20", "DER:0201" + octet}});
+  }
+
+  TestCa ca_ = TestCa::Root("identity CA");
+  TestKey key_ = TestKey::Generate();
+  TestDaemon daemon_;
+  TestParticipant alice_{daemon_.socket(), "alice", daemon_.Enroll("alice", ca_, Named("alice")), 'a'};
+  TestParticipant bob_{daemon_.socket(), "bob", daemon_.Enroll("bob", ca_, Named("bob")), 'b'};
+  v1::DataHolder request_;
+};
+
+TEST_F(TrustTest, ARevokedPeerIsRefusedAsSoonAsTheListIsInstalledAndAfterARestart) {
+  const std::string certificate = ca_.Issue(key_.public_key(), Named("alice"));
+  EXPECT_TRUE(ReplyTo(certificate).ok());
+  ASSERT_OK(Install(ca_.Crl({certificate})));
+  EXPECT_THAT(ReplyTo(certificate).message, StartsWith("[revoked]"));
+  EXPECT_TRUE(ReplyTo(ca_.Issue(key_.public_key(), Named("alice"))).ok()) << "another certificate of hers";
+  daemon_.Kill();
+  daemon_.Start();
+  EXPECT_THAT(ReplyTo(certificate).message, StartsWith("[revoked]"));
+}
+
+TEST_F(TrustTest, AListOfAnIntermediateRevokesWhatItIssued) {
+  const TestCa intermediate = ca_.Intermediate("intermediate");
+  const std::string leaf = intermediate.Issue(key_.public_key(), Named("alice"));
+  EXPECT_TRUE(ReplyTo(leaf + intermediate.certificate()).ok());
+  ASSERT_OK(Install(intermediate.Crl({leaf}) + ca_.Crl({})));
+  EXPECT_THAT(ReplyTo(leaf + intermediate.certificate()).message, StartsWith("[revoked]"));
+  ASSERT_OK(Install(intermediate.Crl({}) + ca_.Crl({intermediate.certificate()})));
+  EXPECT_THAT(ReplyTo(leaf + intermediate.certificate()).message, StartsWith("[revoked]"));
+}
+
+TEST_F(TrustTest, AListThatOnlyHasTheNameOfAnIntermediateLetsNobodyIn) {
+  const TestCa intermediate = ca_.Intermediate("intermediate");
+  const std::string leaf = intermediate.Issue(key_.public_key(), Named("alice"));
+  ASSERT_OK(Install(TestCa::Root("intermediate").Crl({})));
+  EXPECT_THAT(ReplyTo(leaf + intermediate.certificate()).message, StartsWith("[revoked]"));
+}
+
+TEST_F(TrustTest, S8AnOlderListNeverTakesThePlaceOfANewer) {
+  const std::string certificate = ca_.Issue(key_.public_key(), Named("alice"));
+  ASSERT_OK(Install(Numbered({certificate}, 2)));
+  EXPECT_THAT(Install(Numbered({}, 1)), StatusIs(kPrecondition, HasSubstr("lower than 0x2")));
+  EXPECT_THAT(Install(ca_.Crl({})), StatusIs(kPrecondition, HasSubstr("no number")));
+  EXPECT_THAT(ReplyTo(certificate).message, StartsWith("[revoked]"));
+  ASSERT_OK(Install(Numbered({}, 3)));
+  EXPECT_TRUE(ReplyTo(certificate).ok()) << "no longer on the list";
+}
+
+TEST_F(TrustTest, ListsThatCannotBeTrustedAreRefusedWhole) {
+  EXPECT_THAT(Install(TestCa::Root("identity CA").Crl({})), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(Install(ca_.Crl({}) + ca_.certificate()), StatusIs(absl::StatusCode::kInvalidArgument));
+  v1::GetTrustRequest request;
+  request.set_key_name("bob");
+  ASSERT_OK_AND_ASSIGN(const auto trust, daemon_.admin().GetTrust(request));
+  EXPECT_EQ(trust.revocation_lists_size(), 0);
+}
+
+TEST_F(TrustTest, PeersOfAnotherCaAreLetInWhileItIsThere) {
+  const TestCa other = TestCa::Root("other CA");
+  const std::string certificate = other.Issue(key_.public_key(), Named("alice"));
+  EXPECT_THAT(ReplyTo(certificate).message, StartsWith("[issuer]"));
+  ASSERT_OK(Add(other.certificate()));
+  EXPECT_TRUE(ReplyTo(certificate).ok());
+  ASSERT_OK(Install(other.Crl({certificate})));
+  EXPECT_THAT(ReplyTo(certificate).message, StartsWith("[revoked]"));
+  ASSERT_OK(Remove(Sha256Of(other.certificate()).substr(0, 12)));
+  EXPECT_THAT(ReplyTo(certificate).message, StartsWith("[issuer]"));
+  ASSERT_OK(Add(other.certificate()));
+  EXPECT_THAT(ReplyTo(certificate).message, StartsWith("[revoked]")) << "its list is not forgotten";
+}
+
+TEST_F(TrustTest, TheOnlyCaAndTheOneOfTheKeysOwnCertificateStay) {
+  EXPECT_THAT(Remove(Sha256Of(ca_.certificate())), StatusIs(kPrecondition, HasSubstr("only CA")));
+  ASSERT_OK(Add(TestCa::Root("other CA").certificate()));
+  EXPECT_THAT(Remove(Sha256Of(ca_.certificate())), StatusIs(kPrecondition, HasSubstr("own certificate")));
+  EXPECT_THAT(Remove("1234567"), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(Remove(std::string(64, '0')), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_TRUE(ReplyTo(ca_.Issue(key_.public_key(), Named("alice"))).ok());
+}
+
+TEST_F(TrustTest, ChangesNeedTheirOwnPermission) {
+  daemon_.SetPolicy(absl::StrCat("rule { name: \"most\" effect: ALLOW caller { uid: ", geteuid(), R"( } key: "*"
+       operation: [KEY_CREATE, KEY_LIST, CERTIFICATE_INSTALL, STATUS, HANDSHAKE] })"));
+  EXPECT_THAT(Install(ca_.Crl({})), StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("TRUST_CHANGE")));
+  EXPECT_THAT(Add(ca_.certificate()), StatusIs(absl::StatusCode::kPermissionDenied));
+  EXPECT_THAT(Remove(Sha256Of(ca_.certificate())), StatusIs(absl::StatusCode::kPermissionDenied));
+}
+
+}  // namespace
+}  // namespace ddskey
