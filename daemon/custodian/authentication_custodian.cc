@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/handshake/digest.h"
 #include "daemon/handshake/field_codec.h"
-#include "daemon/handshake/participant_data.h"
 #include "proto/contract/status_macros.h"
 
 namespace ddskey {
@@ -15,35 +14,9 @@ namespace {
 // A device may be asked as long as the ticket lives.
 constexpr std::chrono::seconds kSigningDeadline(120);
 
-// NotPermitted is what a caller is told of a key it may not use, and of one that does not exist.
-absl::Status NotPermitted() {
-  return absl::PermissionDeniedError(
-      "there is no such key, or policy does not let this process use it; the daemon's log says which");
-}
-
-// NeedsCertificate says in which state a key of the caller's own is, and what to do.
-absl::Status NeedsCertificate(const std::string& key_name, std::string_view problem) {
-  return absl::FailedPreconditionError(absl::StrCat("the key \"", key_name, "\" ", std::string(problem),
-                                                    "; install a certificate with: ddskeyctl cert install ", key_name));
-}
-
-// UuidOf names an identity for ever, by its first key.
-const std::string& UuidOf(const Identity& identity) { return identity.generations.front().uuid; }
-
 const KeyGeneration* FindGeneration(const Identity& identity, const std::string& uuid) {
   const auto found = std::ranges::find(identity.generations, uuid, &KeyGeneration::uuid);
   return found == identity.generations.end() ? nullptr : &*found;
-}
-
-std::string HexPrefix(const std::string& digest) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string hex;
-  for (const char c : digest.substr(0, 8)) {
-    const auto octet = static_cast<uint8_t>(c);
-    hex.push_back(kDigits[octet >> 4]);
-    hex.push_back(kDigits[octet & 15]);
-  }
-  return hex;
 }
 
 SignatureScheme SchemeOf(KeyAlgorithm algorithm) {
@@ -67,13 +40,6 @@ PeerCredential CredentialOf(const std::shared_ptr<const Certificate>& certificat
 
 }  // namespace
 
-// Admitted is a participant whose right to use its key was found good for this call.
-struct AuthenticationCustodian::Admitted {
-  Participant participant;
-  std::shared_ptr<const Identity> identity;
-  std::shared_ptr<const TrustStore> trust;
-};
-
 // Signing is a step that waits for its signature.
 struct AuthenticationCustodian::Signing {
   Subject caller;
@@ -88,163 +54,13 @@ struct AuthenticationCustodian::Signing {
 };
 
 AuthenticationCustodian::AuthenticationCustodian(const Parts& parts)
-    : parts_(parts), deposits_(parts.pool, parts.deposits) {}
+    : parts_(parts),
+      admission_({parts.authorizer, parts.keys, parts.validator, parts.sealer, parts.clock}),
+      deposits_(parts.pool, parts.deposits) {}
 
 void AuthenticationCustodian::End(Trail& trail, const absl::Status& outcome) {
   if (!outcome.ok()) ++refused_;
   trail.End(outcome);
-}
-
-absl::StatusOr<std::shared_ptr<const Identity>> AuthenticationCustodian::FindPermitted(const Subject& caller,
-                                                                                       const std::string& key_name,
-                                                                                       Trail& trail) const {
-  const Decision decision = parts_.authorizer.policy()->Evaluate(caller, Action::kHandshake, key_name);
-  trail.Rule(decision.rule);
-  // The log is told the reason; the caller always reads the same.
-  const auto refuse = [&trail](std::string_view reason) {
-    trail.Reason(reason);
-    return NotPermitted();
-  };
-  if (!decision.allowed) return refuse(decision.reason);
-  const auto name = KeyName::Parse(key_name);
-  if (!name.has_value()) return refuse("this is not a key name");
-  const auto identity = parts_.keys.Find(*name);
-  if (!identity.ok() || (*identity)->deleted) return refuse("there is no such key");
-  if ((*identity)->current().purpose != KeyPurpose::kHandshake) {
-    return refuse("the key was not made for handshakes");  // S-1
-  }
-  return *identity;
-}
-
-absl::Status AuthenticationCustodian::UseTrust(const Subject& caller, const LocalIdentityRequest& request,
-                                               const std::shared_ptr<const Identity>& identity,
-                                               Participant& participant, Trail& trail) const {
-  if (identity->trust.anchors.empty()) {
-    const Decision decision = parts_.authorizer.policy()->Evaluate(caller, Action::kOwnTrust, request.key_name);
-    if (!decision.allowed || request.anchors.empty()) {
-      trail.Reason(decision.allowed ? "the caller brought no trust anchors" : decision.reason);
-      return absl::FailedPreconditionError(absl::StrCat(
-          "the key \"", request.key_name,
-          "\" has no trust anchors, and policy does not let this process bring its own; ",
-          "install them with: ddskeyctl cert install ", request.key_name, " --certificate FILE --ca FILE"));
-    }
-    participant.own_trust = true;
-    participant.anchors = request.anchors;
-    participant.revocation_lists = request.revocation_lists;
-    return absl::OkStatus();
-  }
-  if (!request.revocation_lists.empty()) {
-    return absl::FailedPreconditionError(absl::StrCat("the key \"", request.key_name,
-                                                      "\" has trust anchors of its own, so revocation lists of the "
-                                                      "participant's QoS are not taken; remove the property"));
-  }
-  if (request.anchors.empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const auto installed, trust_.Of(identity));
-  ASSIGN_OR_RETURN(const auto asked, trust_.Get(request.anchors, {}));
-  for (const Certificate& anchor : asked->anchors()) {
-    const auto known = std::ranges::find(installed->anchors(), anchor.digest(), &Certificate::digest);
-    if (known != installed->anchors().end()) continue;
-    return absl::FailedPreconditionError(absl::StrCat("the identity CA of the participant's QoS (", anchor.subject(),
-                                                      ", SHA-256 ", HexPrefix(anchor.digest()),
-                                                      "...) is not the one installed for the key \"", request.key_name,
-                                                      "\" (", installed->anchors().front().subject(), ", SHA-256 ",
-                                                      HexPrefix(installed->anchors().front().digest()), "...)"));
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::shared_ptr<const Certificate>> AuthenticationCustodian::ValidateOwn(const Subject& caller,
-                                                                                        const std::string& key_name,
-                                                                                        const KeyGeneration& generation,
-                                                                                        const TrustStore& trust) const {
-  auto own = parts_.validator.Validate(generation.certificate_chain, trust, parts_.clock(), caller.uid);
-  if (own.ok() || absl::IsInternal(own.status())) return own;
-  return NeedsCertificate(key_name, absl::StrCat("has a certificate that is not good now: ", own.status().message()));
-}
-
-absl::StatusOr<LocalIdentity> AuthenticationCustodian::Validate(const Subject& caller,
-                                                                const LocalIdentityRequest& request, Trail& trail) {
-  ASSIGN_OR_RETURN(const auto identity, FindPermitted(caller, request.key_name, trail));
-  const KeyGeneration& generation = identity->current();
-  if (generation.certificate_chain.empty()) return NeedsCertificate(request.key_name, "has no certificate yet");
-  Participant participant;
-  participant.key_name = request.key_name;
-  participant.identity_uuid = UuidOf(*identity);
-  participant.domain_id = request.domain_id;
-  participant.key_agreement = request.key_agreement;
-  RETURN_IF_ERROR(UseTrust(caller, request, identity, participant, trail));
-  ASSIGN_OR_RETURN(const auto trust, participant.own_trust
-                                         ? trust_.Get(participant.anchors, participant.revocation_lists)
-                                         : trust_.Of(identity));
-  ASSIGN_OR_RETURN(const auto own, ValidateOwn(caller, request.key_name, generation, *trust));
-  const Certificate& certificate = *own;
-  // Access control reads the subject in the certificate of the QoS, which may be older than the installed one.
-  ASSIGN_OR_RETURN(const std::vector<Certificate> from_qos, Certificate::ParsePem(request.certificate));
-  if (from_qos.front().subject_der() != certificate.subject_der()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "the identity certificate of the participant's QoS (", from_qos.front().subject(), ", SHA-256 ",
-        HexPrefix(from_qos.front().digest()), "...) has another subject than the one installed for the key \"",
-        request.key_name, "\" (", certificate.subject(), ", SHA-256 ", HexPrefix(certificate.digest()),
-        "...); save the installed one with: ddskeyctl cert show ", request.key_name, " --pem"));
-  }
-  participant.subject_der = certificate.subject_der();
-  participant.guid = AdjustedGuid(certificate.subject_der(), request.candidate_guid);
-  ASSIGN_OR_RETURN(std::string ticket, parts_.sealer.Seal(TicketKind::kIdentity, {CallerBinding(caller), ""},
-                                                          EncodeParticipant(participant), nullptr));
-  const Certificate& ca = trust->anchors().front();
-  return LocalIdentity{.adjusted_guid = participant.guid,
-                       .ticket = std::move(ticket),
-                       .subject = certificate.subject(),
-                       .algorithm = certificate.token_algorithm(),
-                       .ca_subject = ca.subject(),
-                       .ca_algorithm = ca.token_algorithm(),
-                       .not_after = certificate.not_after()};
-}
-
-absl::StatusOr<AuthenticationCustodian::Admitted> AuthenticationCustodian::Admit(const Subject& caller,
-                                                                                 const std::string& identity_ticket,
-                                                                                 Trail& trail) const {
-  ASSIGN_OR_RETURN(const OpenedTicket opened,
-                   parts_.sealer.Open(TicketKind::kIdentity, {CallerBinding(caller), ""}, identity_ticket));
-  auto participant = DecodeParticipant(opened.body);
-  if (!participant.has_value()) return CannotOpen();
-  trail.Key(participant->key_name);
-  ASSIGN_OR_RETURN(auto identity, FindPermitted(caller, participant->key_name, trail));
-  if (UuidOf(*identity) != participant->identity_uuid) {
-    trail.Reason("the key of that name is another one than the participant began with");
-    return NotPermitted();
-  }
-  if (participant->own_trust) {
-    const Decision decision = parts_.authorizer.policy()->Evaluate(caller, Action::kOwnTrust, participant->key_name);
-    if (!decision.allowed || !identity->trust.anchors.empty()) {
-      trail.Reason("the right to bring trust anchors was withdrawn");
-      return NotPermitted();
-    }
-  }
-  ASSIGN_OR_RETURN(auto trust, participant->own_trust ? trust_.Get(participant->anchors, participant->revocation_lists)
-                                                      : trust_.Of(identity));
-  // It may have expired since the participant began.
-  RETURN_IF_ERROR(ValidateOwn(caller, participant->key_name, identity->current(), *trust).status());
-  return Admitted{*std::move(participant), std::move(identity), std::move(trust)};
-}
-
-absl::StatusOr<std::shared_ptr<const Certificate>> AuthenticationCustodian::AdmitPeer(const Subject& caller,
-                                                                                      const Admitted& admitted,
-                                                                                      const std::string& peer_pem,
-                                                                                      Trail& trail) const {
-  trail.Peer("", HexPrefix(Sha256(peer_pem)));
-  ASSIGN_OR_RETURN(std::shared_ptr<const Certificate> peer,
-                   parts_.validator.Validate(peer_pem, *admitted.trust, parts_.clock(), caller.uid));
-  trail.Peer(peer->subject(), HexPrefix(peer->digest()));
-  const Decision decision = parts_.authorizer.policy()->Evaluate(
-      caller, Action::kHandshake, admitted.participant.key_name,
-      PeerIdentity{peer->subject(), peer->issuer(), peer->serial()}, !admitted.participant.own_trust);
-  trail.Rule(decision.rule);
-  if (!decision.allowed) {
-    trail.Reason(decision.reason);
-    return absl::PermissionDeniedError(absl::StrCat("[peer] policy does not allow handshakes with ", peer->subject()));
-  }
-  return peer;
 }
 
 absl::StatusOr<std::string> AuthenticationCustodian::SealStep(TicketKind kind, const Subject& caller,
@@ -268,7 +84,7 @@ absl::StatusOr<HandshakeState> AuthenticationCustodian::OpenStep(TicketKind kind
 absl::StatusOr<StepResult> AuthenticationCustodian::BeginRequestStep(const Subject& caller,
                                                                      const std::string& identity_ticket,
                                                                      const LocalOffer& offer, Trail& trail) {
-  ASSIGN_OR_RETURN(const Admitted admitted, Admit(caller, identity_ticket, trail));
+  ASSIGN_OR_RETURN(const Admitted admitted, admission_.Admit(caller, identity_ticket, trail));
   ASSIGN_OR_RETURN(RequestStep step, BeginRequest(LocalOf(admitted.participant, admitted.identity->current()), offer));
   StepResult result;
   ASSIGN_OR_RETURN(result.handshake_ticket,
@@ -280,9 +96,9 @@ absl::StatusOr<StepResult> AuthenticationCustodian::BeginRequestStep(const Subje
 absl::StatusOr<AuthenticationCustodian::Signing> AuthenticationCustodian::PrepareReplySigning(
     const Subject& caller, const std::string& identity_ticket, const LocalOffer& offer, const HandshakeToken& request,
     Trail& trail) const {
-  ASSIGN_OR_RETURN(Admitted admitted, Admit(caller, identity_ticket, trail));
+  ASSIGN_OR_RETURN(Admitted admitted, admission_.Admit(caller, identity_ticket, trail));
   ASSIGN_OR_RETURN(const HandshakeMessage message, ParseToken(MessageRole::kRequest, request));
-  ASSIGN_OR_RETURN(auto peer, AdmitPeer(caller, admitted, *message.c_id, trail));
+  ASSIGN_OR_RETURN(auto peer, admission_.AdmitPeer(caller, admitted, *message.c_id, trail));
   // Not before: the octets of a certificate are as many as an attacker likes.
   if (parts_.begin_reply) RETURN_IF_ERROR(parts_.begin_reply(caller, peer->digest()));
   ASSIGN_OR_RETURN(HandshakeState state, PrepareReply(LocalOf(admitted.participant, admitted.identity->current()),
@@ -293,11 +109,11 @@ absl::StatusOr<AuthenticationCustodian::Signing> AuthenticationCustodian::Prepar
 absl::StatusOr<AuthenticationCustodian::Signing> AuthenticationCustodian::PrepareFinalSigning(
     const Subject& caller, const std::string& identity_ticket, const std::string& handshake_ticket,
     const HandshakeToken& message, Trail& trail) const {
-  ASSIGN_OR_RETURN(Admitted admitted, Admit(caller, identity_ticket, trail));
+  ASSIGN_OR_RETURN(Admitted admitted, admission_.Admit(caller, identity_ticket, trail));
   ASSIGN_OR_RETURN(const HandshakeState state,
                    OpenStep(TicketKind::kRequestSent, caller, admitted.participant, handshake_ticket));
   ASSIGN_OR_RETURN(const HandshakeMessage reply, ParseToken(MessageRole::kReply, message));
-  ASSIGN_OR_RETURN(auto peer, AdmitPeer(caller, admitted, *reply.c_id, trail));
+  ASSIGN_OR_RETURN(auto peer, admission_.AdmitPeer(caller, admitted, *reply.c_id, trail));
   ASSIGN_OR_RETURN(HandshakeState next, PrepareFinal(state, reply, CredentialOf(peer)));
   return MakeSigning(caller, TicketKind::kSignFinal, std::move(admitted), std::move(next), std::move(peer), trail);
 }
@@ -307,10 +123,10 @@ absl::StatusOr<StepResult> AuthenticationCustodian::ProcessFinalStep(const Subje
                                                                      const std::string& handshake_ticket,
                                                                      const HandshakeToken& message,
                                                                      Trail& trail) const {
-  ASSIGN_OR_RETURN(const Admitted admitted, Admit(caller, identity_ticket, trail));
+  ASSIGN_OR_RETURN(const Admitted admitted, admission_.Admit(caller, identity_ticket, trail));
   ASSIGN_OR_RETURN(const HandshakeState state,
                    OpenStep(TicketKind::kReplySent, caller, admitted.participant, handshake_ticket));
-  ASSIGN_OR_RETURN(const auto peer, AdmitPeer(caller, admitted, state.peer_certificate, trail));
+  ASSIGN_OR_RETURN(const auto peer, admission_.AdmitPeer(caller, admitted, state.peer_certificate, trail));
   ASSIGN_OR_RETURN(const HandshakeMessage final_message, ParseToken(MessageRole::kFinal, message));
   ASSIGN_OR_RETURN(HandshakeOutcome outcome, ProcessFinal(state, final_message, CredentialOf(peer)));
   StepResult result;
@@ -329,12 +145,12 @@ absl::StatusOr<StepResult::Completed> AuthenticationCustodian::Complete(const Su
 
 absl::StatusOr<AuthenticationCustodian::Signing> AuthenticationCustodian::PrepareSigning(
     const Subject& caller, const std::string& identity_ticket, const std::string& sign_ticket, Trail& trail) const {
-  ASSIGN_OR_RETURN(Admitted admitted, Admit(caller, identity_ticket, trail));
+  ASSIGN_OR_RETURN(Admitted admitted, admission_.Admit(caller, identity_ticket, trail));
   const TicketKind kind =
       TicketSealer::Peek(sign_ticket) == TicketKind::kSignFinal ? TicketKind::kSignFinal : TicketKind::kSignReply;
   ASSIGN_OR_RETURN(HandshakeState state, OpenStep(kind, caller, admitted.participant, sign_ticket));
   // A ticket is state, never a right: the peer's certificate and the policy are evaluated anew.
-  ASSIGN_OR_RETURN(auto peer, AdmitPeer(caller, admitted, state.peer_certificate, trail));
+  ASSIGN_OR_RETURN(auto peer, admission_.AdmitPeer(caller, admitted, state.peer_certificate, trail));
   ASSIGN_OR_RETURN(Signing signing,
                    MakeSigning(caller, kind, std::move(admitted), std::move(state), std::move(peer), trail));
   signing.ticket = sign_ticket;
@@ -436,7 +252,7 @@ absl::StatusOr<DepositBox::Order> AuthenticationCustodian::PrepareUpdate(const S
                                                                          const std::string& identity_ticket,
                                                                          const ParticipantUpdate& update,
                                                                          Trail& trail) const {
-  ASSIGN_OR_RETURN(const Admitted admitted, Admit(caller, identity_ticket, trail));
+  ASSIGN_OR_RETURN(const Admitted admitted, admission_.Admit(caller, identity_ticket, trail));
   const Participant& participant = admitted.participant;
   const Decision decision =
       parts_.authorizer.policy()->Evaluate(caller, Action::kSignParticipantData, participant.key_name);
@@ -496,7 +312,7 @@ void AuthenticationCustodian::ValidateLocalIdentity(const Subject& caller, Local
                                                     Done<LocalIdentity> done) {
   parts_.pool.Post(caller, [this, caller, request = std::move(request), done = std::move(done)] {
     Trail trail(parts_.authorizer, caller, "ValidateLocalIdentity", request.key_name);
-    auto result = Validate(caller, request, trail);
+    auto result = admission_.Validate(caller, request, trail);
     End(trail, result.status());
     done(std::move(result));
   });

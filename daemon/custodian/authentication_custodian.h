@@ -11,11 +11,10 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "daemon/custodian/admission.h"
 #include "daemon/custodian/authorizer.h"
 #include "daemon/custodian/backend_set.h"
 #include "daemon/custodian/deposit_box.h"
-#include "daemon/custodian/participant.h"
-#include "daemon/custodian/trust_cache.h"
 #include "daemon/custodian/worker_pool.h"
 #include "daemon/handshake/handshake.h"
 #include "daemon/handshake/participant_update.h"
@@ -25,30 +24,6 @@
 #include "policy/policy.h"
 
 namespace ddskey {
-
-// LocalIdentityRequest is what a participant says of itself. Fields as in ValidateLocalIdentityRequest
-// (authentication.proto).
-struct LocalIdentityRequest {
-  std::string key_name;
-  Guid candidate_guid = {};
-  uint32_t domain_id = 0;
-  std::string certificate;
-  std::vector<std::string> anchors;
-  std::vector<std::string> revocation_lists;
-  KeyAgreementChoice key_agreement = KeyAgreementChoice::kAuto;
-};
-
-// LocalIdentity is a validated local identity.
-struct LocalIdentity {
-  Guid adjusted_guid = {};
-  std::string ticket;
-  // Of the identity token (DDS Security 9.3.2.1).
-  std::string subject;
-  std::string algorithm;
-  std::string ca_subject;
-  std::string ca_algorithm;
-  absl::Time not_after;
-};
 
 // StepResult is the outcome of a handshake step; as HandshakeStep of authentication.proto.
 struct StepResult {
@@ -109,10 +84,8 @@ class AuthenticationCustodian {
   uint64_t refusals() const { return refused_; }
 
  private:
-  struct Admitted;
   struct Signing;
 
-  absl::StatusOr<LocalIdentity> Validate(const Subject& caller, const LocalIdentityRequest& request, Trail& trail);
   absl::StatusOr<StepResult> BeginRequestStep(const Subject& caller, const std::string& identity_ticket,
                                               const LocalOffer& offer, Trail& trail);
   absl::StatusOr<Signing> PrepareReplySigning(const Subject& caller, const std::string& identity_ticket,
@@ -127,16 +100,6 @@ class AuthenticationCustodian {
   absl::StatusOr<StepResult> PendingStep(const Signing& signing) const;
   absl::StatusOr<StepResult> FinishSigning(const Signing& signing, const Signature& signature);
 
-  absl::StatusOr<std::shared_ptr<const Identity>> FindPermitted(const Subject& caller, const std::string& key_name,
-                                                                Trail& trail) const;
-  absl::Status UseTrust(const Subject& caller, const LocalIdentityRequest& request,
-                        const std::shared_ptr<const Identity>& identity, Participant& participant, Trail& trail) const;
-  absl::StatusOr<std::shared_ptr<const Certificate>> ValidateOwn(const Subject& caller, const std::string& key_name,
-                                                                 const KeyGeneration& generation,
-                                                                 const TrustStore& trust) const;
-  absl::StatusOr<Admitted> Admit(const Subject& caller, const std::string& identity_ticket, Trail& trail) const;
-  absl::StatusOr<std::shared_ptr<const Certificate>> AdmitPeer(const Subject& caller, const Admitted& admitted,
-                                                               const std::string& peer_pem, Trail& trail) const;
   absl::StatusOr<Signing> PrepareSigning(const Subject& caller, const std::string& identity_ticket,
                                          const std::string& sign_ticket, Trail& trail) const;
   static absl::StatusOr<Signing> MakeSigning(const Subject& caller, TicketKind kind, Admitted admitted,
@@ -155,7 +118,7 @@ class AuthenticationCustodian {
   void End(Trail& trail, const absl::Status& outcome);
 
   Parts parts_;
-  mutable TrustCache trust_;
+  const Admission admission_;
   std::atomic<uint64_t> completed_ = 0;
   std::atomic<uint64_t> refused_ = 0;
   // Last: answers those who wait before anything else goes.

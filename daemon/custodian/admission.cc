@@ -1,0 +1,183 @@
+#include "daemon/custodian/admission.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "daemon/handshake/digest.h"
+#include "daemon/handshake/participant_data.h"
+#include "proto/contract/status_macros.h"
+
+namespace ddskey {
+namespace {
+
+// NeedsCertificate says in which state a key of the caller's own is, and what to do.
+absl::Status NeedsCertificate(const std::string& key_name, std::string_view problem) {
+  return absl::FailedPreconditionError(absl::StrCat("the key \"", key_name, "\" ", std::string(problem),
+                                                    "; install a certificate with: ddskeyctl cert install ", key_name));
+}
+
+// UuidOf names an identity for ever, by its first key.
+const std::string& UuidOf(const Identity& identity) { return identity.generations.front().uuid; }
+
+std::string HexPrefix(const std::string& digest) { return absl::BytesToHexString(digest.substr(0, 8)); }
+
+}  // namespace
+
+absl::Status NotPermitted() {
+  return absl::PermissionDeniedError(
+      "there is no such key, or policy does not let this process use it; the daemon's log says which");
+}
+
+absl::StatusOr<std::shared_ptr<const Identity>> Admission::FindPermitted(const Subject& caller,
+                                                                         const std::string& key_name,
+                                                                         Trail& trail) const {
+  const Decision decision = parts_.authorizer.policy()->Evaluate(caller, Action::kHandshake, key_name);
+  trail.Rule(decision.rule);
+  // The log is told the reason; the caller always reads the same.
+  const auto refuse = [&trail](std::string_view reason) {
+    trail.Reason(reason);
+    return NotPermitted();
+  };
+  if (!decision.allowed) return refuse(decision.reason);
+  const auto name = KeyName::Parse(key_name);
+  if (!name.has_value()) return refuse("this is not a key name");
+  const auto identity = parts_.keys.Find(*name);
+  if (!identity.ok() || (*identity)->deleted) return refuse("there is no such key");
+  if ((*identity)->current().purpose != KeyPurpose::kHandshake) {
+    return refuse("the key was not made for handshakes");  // S-1
+  }
+  return *identity;
+}
+
+absl::Status Admission::UseTrust(const Subject& caller, const LocalIdentityRequest& request,
+                                 const std::shared_ptr<const Identity>& identity, Participant& participant,
+                                 Trail& trail) const {
+  if (identity->trust.anchors.empty()) {
+    const Decision decision = parts_.authorizer.policy()->Evaluate(caller, Action::kOwnTrust, request.key_name);
+    if (!decision.allowed || request.anchors.empty()) {
+      trail.Reason(decision.allowed ? "the caller brought no trust anchors" : decision.reason);
+      return absl::FailedPreconditionError(absl::StrCat(
+          "the key \"", request.key_name,
+          "\" has no trust anchors, and policy does not let this process bring its own; ",
+          "install them with: ddskeyctl cert install ", request.key_name, " --certificate FILE --ca FILE"));
+    }
+    participant.own_trust = true;
+    participant.anchors = request.anchors;
+    participant.revocation_lists = request.revocation_lists;
+    return absl::OkStatus();
+  }
+  if (!request.revocation_lists.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat("the key \"", request.key_name,
+                                                      "\" has trust anchors of its own, so revocation lists of the "
+                                                      "participant's QoS are not taken; remove the property"));
+  }
+  if (request.anchors.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const auto installed, trust_.Of(identity));
+  ASSIGN_OR_RETURN(const auto asked, trust_.Get(request.anchors, {}));
+  for (const Certificate& anchor : asked->anchors()) {
+    const auto known = std::ranges::find(installed->anchors(), anchor.digest(), &Certificate::digest);
+    if (known != installed->anchors().end()) continue;
+    return absl::FailedPreconditionError(absl::StrCat("the identity CA of the participant's QoS (", anchor.subject(),
+                                                      ", SHA-256 ", HexPrefix(anchor.digest()),
+                                                      "...) is not the one installed for the key \"", request.key_name,
+                                                      "\" (", installed->anchors().front().subject(), ", SHA-256 ",
+                                                      HexPrefix(installed->anchors().front().digest()), "...)"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<const Certificate>> Admission::ValidateOwn(const Subject& caller,
+                                                                          const std::string& key_name,
+                                                                          const KeyGeneration& generation,
+                                                                          const TrustStore& trust) const {
+  auto own = parts_.validator.Validate(generation.certificate_chain, trust, parts_.clock(), caller.uid);
+  if (own.ok() || absl::IsInternal(own.status())) return own;
+  return NeedsCertificate(key_name, absl::StrCat("has a certificate that is not good now: ", own.status().message()));
+}
+
+absl::StatusOr<LocalIdentity> Admission::Validate(const Subject& caller, const LocalIdentityRequest& request,
+                                                  Trail& trail) const {
+  ASSIGN_OR_RETURN(const auto identity, FindPermitted(caller, request.key_name, trail));
+  const KeyGeneration& generation = identity->current();
+  if (generation.certificate_chain.empty()) return NeedsCertificate(request.key_name, "has no certificate yet");
+  Participant participant;
+  participant.key_name = request.key_name;
+  participant.identity_uuid = UuidOf(*identity);
+  participant.domain_id = request.domain_id;
+  participant.key_agreement = request.key_agreement;
+  RETURN_IF_ERROR(UseTrust(caller, request, identity, participant, trail));
+  ASSIGN_OR_RETURN(const auto trust, participant.own_trust
+                                         ? trust_.Get(participant.anchors, participant.revocation_lists)
+                                         : trust_.Of(identity));
+  ASSIGN_OR_RETURN(const auto own, ValidateOwn(caller, request.key_name, generation, *trust));
+  const Certificate& certificate = *own;
+  // Access control reads the subject in the certificate of the QoS, which may be older than the installed one.
+  ASSIGN_OR_RETURN(const std::vector<Certificate> from_qos, Certificate::ParsePem(request.certificate));
+  if (from_qos.front().subject_der() != certificate.subject_der()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the identity certificate of the participant's QoS (", from_qos.front().subject(), ", SHA-256 ",
+        HexPrefix(from_qos.front().digest()), "...) has another subject than the one installed for the key \"",
+        request.key_name, "\" (", certificate.subject(), ", SHA-256 ", HexPrefix(certificate.digest()),
+        "...); save the installed one with: ddskeyctl cert show ", request.key_name, " --pem"));
+  }
+  participant.subject_der = certificate.subject_der();
+  participant.guid = AdjustedGuid(certificate.subject_der(), request.candidate_guid);
+  ASSIGN_OR_RETURN(std::string ticket, parts_.sealer.Seal(TicketKind::kIdentity, {CallerBinding(caller), ""},
+                                                          EncodeParticipant(participant), nullptr));
+  const Certificate& ca = trust->anchors().front();
+  return LocalIdentity{.adjusted_guid = participant.guid,
+                       .ticket = std::move(ticket),
+                       .subject = certificate.subject(),
+                       .algorithm = certificate.token_algorithm(),
+                       .ca_subject = ca.subject(),
+                       .ca_algorithm = ca.token_algorithm(),
+                       .not_after = certificate.not_after()};
+}
+
+absl::StatusOr<Admitted> Admission::Admit(const Subject& caller, const std::string& identity_ticket,
+                                          Trail& trail) const {
+  ASSIGN_OR_RETURN(const OpenedTicket opened,
+                   parts_.sealer.Open(TicketKind::kIdentity, {CallerBinding(caller), ""}, identity_ticket));
+  auto participant = DecodeParticipant(opened.body);
+  if (!participant.has_value()) return CannotOpen();
+  trail.Key(participant->key_name);
+  ASSIGN_OR_RETURN(auto identity, FindPermitted(caller, participant->key_name, trail));
+  if (UuidOf(*identity) != participant->identity_uuid) {
+    trail.Reason("the key of that name is another one than the participant began with");
+    return NotPermitted();
+  }
+  if (participant->own_trust) {
+    const Decision decision = parts_.authorizer.policy()->Evaluate(caller, Action::kOwnTrust, participant->key_name);
+    if (!decision.allowed || !identity->trust.anchors.empty()) {
+      trail.Reason("the right to bring trust anchors was withdrawn");
+      return NotPermitted();
+    }
+  }
+  ASSIGN_OR_RETURN(auto trust, participant->own_trust ? trust_.Get(participant->anchors, participant->revocation_lists)
+                                                      : trust_.Of(identity));
+  // It may have expired since the participant began.
+  RETURN_IF_ERROR(ValidateOwn(caller, participant->key_name, identity->current(), *trust).status());
+  return Admitted{*std::move(participant), std::move(identity), std::move(trust)};
+}
+
+absl::StatusOr<std::shared_ptr<const Certificate>> Admission::AdmitPeer(const Subject& caller, const Admitted& admitted,
+                                                                        const std::string& peer_pem,
+                                                                        Trail& trail) const {
+  trail.Peer("", HexPrefix(Sha256(peer_pem)));
+  ASSIGN_OR_RETURN(std::shared_ptr<const Certificate> peer,
+                   parts_.validator.Validate(peer_pem, *admitted.trust, parts_.clock(), caller.uid));
+  trail.Peer(peer->subject(), HexPrefix(peer->digest()));
+  const Decision decision = parts_.authorizer.policy()->Evaluate(
+      caller, Action::kHandshake, admitted.participant.key_name,
+      PeerIdentity{peer->subject(), peer->issuer(), peer->serial()}, !admitted.participant.own_trust);
+  trail.Rule(decision.rule);
+  if (!decision.allowed) {
+    trail.Reason(decision.reason);
+    return absl::PermissionDeniedError(absl::StrCat("[peer] policy does not allow handshakes with ", peer->subject()));
+  }
+  return peer;
+}
+
+}  // namespace ddskey

@@ -1,0 +1,98 @@
+#ifndef DAEMON_CUSTODIAN_ADMISSION_H_
+#define DAEMON_CUSTODIAN_ADMISSION_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "daemon/custodian/authorizer.h"
+#include "daemon/custodian/participant.h"
+#include "daemon/custodian/trust_cache.h"
+#include "daemon/handshake/ticket.h"
+#include "daemon/keystore/key_store.h"
+#include "daemon/trust/certificate_validator.h"
+#include "policy/policy.h"
+
+namespace ddskey {
+
+// LocalIdentityRequest is what a participant says of itself. Fields as in ValidateLocalIdentityRequest
+// (authentication.proto).
+struct LocalIdentityRequest {
+  std::string key_name;
+  Guid candidate_guid = {};
+  uint32_t domain_id = 0;
+  std::string certificate;
+  std::vector<std::string> anchors;
+  std::vector<std::string> revocation_lists;
+  KeyAgreementChoice key_agreement = KeyAgreementChoice::kAuto;
+};
+
+// LocalIdentity is a validated local identity.
+struct LocalIdentity {
+  Guid adjusted_guid = {};
+  std::string ticket;
+  // Of the identity token (DDS Security 9.3.2.1).
+  std::string subject;
+  std::string algorithm;
+  std::string ca_subject;
+  std::string ca_algorithm;
+  absl::Time not_after;
+};
+
+// Admitted is a participant whose right to use its key was found good for this call.
+struct Admitted {
+  Participant participant;
+  std::shared_ptr<const Identity> identity;
+  std::shared_ptr<const TrustStore> trust;
+};
+
+// NotPermitted is what a caller is told of a key it may not use, and of one that does not exist.
+absl::Status NotPermitted();
+
+// Admission decides, anew at each step, whether a process may use a key and whether it may do so towards a peer:
+// policy, the key's state and purpose, its own certificate, the peer's. A ticket is state, never a right (S-5). What
+// decided is noted in the trail. Errors are those of AuthenticationService (authentication.proto). Thread-safe.
+class Admission {
+ public:
+  // Parts are what it works with; all must outlive it.
+  struct Parts {
+    const Authorizer& authorizer;
+    const KeyStore& keys;
+    CertificateValidator& validator;
+    const TicketSealer& sealer;
+    std::function<absl::Time()> clock;
+  };
+
+  explicit Admission(Parts parts) : parts_(std::move(parts)) {}
+
+  // Validate makes a participant of a key that the caller may use, and seals its identity ticket.
+  absl::StatusOr<LocalIdentity> Validate(const Subject& caller, const LocalIdentityRequest& request,
+                                         Trail& trail) const;
+
+  // Admit opens an identity ticket.
+  absl::StatusOr<Admitted> Admit(const Subject& caller, const std::string& identity_ticket, Trail& trail) const;
+
+  // AdmitPeer validates the certificate of a peer, PEM, for the participant.
+  absl::StatusOr<std::shared_ptr<const Certificate>> AdmitPeer(const Subject& caller, const Admitted& admitted,
+                                                               const std::string& peer_pem, Trail& trail) const;
+
+ private:
+  absl::StatusOr<std::shared_ptr<const Identity>> FindPermitted(const Subject& caller, const std::string& key_name,
+                                                                Trail& trail) const;
+  absl::Status UseTrust(const Subject& caller, const LocalIdentityRequest& request,
+                        const std::shared_ptr<const Identity>& identity, Participant& participant, Trail& trail) const;
+  absl::StatusOr<std::shared_ptr<const Certificate>> ValidateOwn(const Subject& caller, const std::string& key_name,
+                                                                 const KeyGeneration& generation,
+                                                                 const TrustStore& trust) const;
+
+  const Parts parts_;
+  mutable TrustCache trust_;
+};
+
+}  // namespace ddskey
+
+#endif  // DAEMON_CUSTODIAN_ADMISSION_H_
