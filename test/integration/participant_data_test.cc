@@ -8,8 +8,8 @@
 
 #include "daemon/trust/certificate.h"
 #include "test/support/pki.h"
-#include "test/support/swtpm.h"
 #include "test/support/process.h"
+#include "test/support/swtpm.h"
 #include "test/support/test_daemon.h"
 #include "test/support/test_participant.h"
 
