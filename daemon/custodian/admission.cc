@@ -69,9 +69,12 @@ absl::Status Admission::UseTrust(const Subject& caller, const LocalIdentityReque
     return absl::OkStatus();
   }
   if (!request.revocation_lists.empty()) {
-    return absl::FailedPreconditionError(absl::StrCat("the key \"", request.key_name,
-                                                      "\" has trust anchors of its own, so revocation lists of the "
-                                                      "participant's QoS are not taken; remove the property"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("the key \"", request.key_name,
+                     "\" has trust anchors of its own, so revocation lists of the "
+                     "participant's QoS are not taken; remove the property, and install the lists "
+                     "with: ddskeyctl crl install ",
+                     request.key_name));
   }
   if (request.anchors.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const auto installed, trust_.Of(identity));

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/custodian/find_identity.h"
+#include "daemon/custodian/parse_trust.h"
 #include "daemon/handshake/digest.h"
 #include "proto/contract/status_macros.h"
 
@@ -28,12 +29,6 @@ absl::StatusOr<KeyPurpose> PurposeOf(const std::string& name) {
   const auto purpose = ParsePurpose(name);
   if (!purpose.has_value()) return absl::InvalidArgumentError("the purpose must be handshake, digest or derive");
   return *purpose;
-}
-
-std::vector<std::string> ListsOf(const Identity& identity) {
-  std::vector<std::string> lists;
-  for (const StoredRevocationList& list : identity.trust.revocation_lists) lists.push_back(list.pem);
-  return lists;
 }
 
 WorkOptions Until(std::chrono::seconds limit) {
@@ -168,7 +163,7 @@ absl::StatusOr<KeyDescription> KeyCustodian::Install(const Subject& caller, cons
     return absl::FailedPreconditionError("the certificate is not valid now");
   }
   if (!in_force.empty()) {
-    ASSIGN_OR_RETURN(const auto trust, TrustStore::Parse({in_force}, ListsOf(*identity), OtherIssuers::kAccept));
+    ASSIGN_OR_RETURN(const auto trust, ParseTrust({in_force, identity->trust.revocation_lists}));
     if (const auto good = parts_.validator.Validate(chain, *trust, now); !good.ok()) {
       return absl::FailedPreconditionError(absl::StrCat("the certificate is not good: ", good.status().message(),
                                                         "; name the identity CA that signed it with --ca FILE"));

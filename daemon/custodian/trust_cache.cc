@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/custodian/parse_trust.h"
 #include "daemon/handshake/digest.h"
 #include "daemon/handshake/field_codec.h"
 #include "proto/contract/status_macros.h"
@@ -43,10 +44,7 @@ absl::StatusOr<std::shared_ptr<const TrustStore>> TrustCache::Of(const std::shar
     // Another identity may have had this address before.
     if (found != own_.end() && !found->second.identity.expired()) return found->second.store;
   }
-  std::vector<std::string> lists;
-  for (const StoredRevocationList& list : identity->trust.revocation_lists) lists.push_back(list.pem);
-  ASSIGN_OR_RETURN(std::shared_ptr<const TrustStore> store,
-                   TrustStore::Parse({identity->trust.anchors}, lists, OtherIssuers::kAccept));
+  ASSIGN_OR_RETURN(std::shared_ptr<const TrustStore> store, ParseTrust(identity->trust));
   const std::lock_guard lock(mutex_);
   std::erase_if(own_, [](const auto& entry) { return entry.second.identity.expired(); });
   own_.insert_or_assign(identity.get(), OwnEntry{identity, store});

@@ -9,7 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/custodian/find_identity.h"
-#include "daemon/trust/trust_store.h"
+#include "daemon/custodian/parse_trust.h"
 #include "proto/contract/status_macros.h"
 
 namespace ddskey {
@@ -17,12 +17,6 @@ namespace {
 
 // Enough of a digest to tell the CAs of an identity from each other.
 constexpr size_t kShortestDigest = 8;
-
-absl::StatusOr<std::shared_ptr<const TrustStore>> ParseTrust(const IdentityTrust& trust) {
-  std::vector<std::string> lists;
-  for (const StoredRevocationList& list : trust.revocation_lists) lists.push_back(list.pem);
-  return TrustStore::Parse({trust.anchors}, lists, OtherIssuers::kAccept);
-}
 
 absl::StatusOr<TrustDescription> Describe(const IdentityTrust& trust) {
   TrustDescription description;
@@ -89,6 +83,10 @@ absl::StatusOr<IdentityTrust> WithLists(const IdentityTrust& before, const std::
     by_issuer.insert_or_assign(
         list.issuer_der(),
         StoredRevocationList{.issuer = list.issuer_der(), .number = list.number(), .pem = list.pem()});
+  }
+  if (by_issuer.size() > RevocationList::kMostLists) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the key would have more than ", RevocationList::kMostLists, " revocation lists"));
   }
   IdentityTrust trust = {.anchors = before.anchors, .revocation_lists = {}};
   for (auto& [issuer, list] : by_issuer) trust.revocation_lists.push_back(std::move(list));

@@ -36,28 +36,6 @@ namespace {
 
 constexpr trust::PemLimits kDocumentLimits = {.octets = 64 * 1024, .blocks = 16};
 
-template <typename T, typename Encode>
-std::string Der(T* object, Encode encode) {
-  unsigned char* octets = nullptr;
-  const int size = encode(object, &octets);
-  if (size <= 0) return {};
-  std::string der(reinterpret_cast<char*>(octets), static_cast<size_t>(size));
-  OPENSSL_free(octets);
-  return der;
-}
-
-std::string SerialText(const X509* x509) {
-  const OpensslPtr<BIGNUM> number(ASN1_INTEGER_to_BN(X509_get0_serialNumber(x509), nullptr));
-  if (number == nullptr) return {};
-  char* hex = BN_bn2hex(number.get());
-  if (hex == nullptr) return {};
-  std::string text = absl::AsciiStrToLower(hex);
-  OPENSSL_free(hex);
-  const bool negative = text.front() == '-';
-  text.erase(0, std::min(text.find_first_not_of(negative ? "-0" : "0"), text.size() - 1));
-  return negative ? absl::StrCat("-", text) : text;
-}
-
 // KeyText names a key as the identity token does; empty for keys that cannot be read.
 std::string KeyText(EVP_PKEY* key) {
   if (key == nullptr) return {};
@@ -91,9 +69,9 @@ absl::StatusOr<Certificate> Certificate::ParseDer(std::string_view der) {
   parsed->digest = trust::Sha256(der);
   parsed->subject = trust::NameText(X509_get_subject_name(x509));
   parsed->issuer = trust::NameText(X509_get_issuer_name(x509));
-  parsed->subject_der = Der(X509_get_subject_name(x509), i2d_X509_NAME);
-  parsed->serial = SerialText(x509);
-  parsed->public_key = Der(X509_get_X509_PUBKEY(x509), i2d_X509_PUBKEY);
+  parsed->subject_der = trust::Der(X509_get_subject_name(x509), i2d_X509_NAME);
+  parsed->serial = trust::NumberText(X509_get0_serialNumber(x509));
+  parsed->public_key = trust::Der(X509_get_X509_PUBKEY(x509), i2d_X509_PUBKEY);
   parsed->token_algorithm = KeyText(X509_get0_pubkey(x509));
   // Computes what OpenSSL would else compute at first use, under a lock.
   X509_check_purpose(x509, -1, 0);

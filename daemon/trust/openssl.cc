@@ -46,6 +46,17 @@ absl::StatusOr<absl::Time> ReadTime(const ASN1_TIME* time) {
   return absl::FromTimeT(timegm(&fields));
 }
 
+std::string NumberText(const ASN1_INTEGER* number) {
+  const OpensslPtr<BIGNUM> value(ASN1_INTEGER_to_BN(number, nullptr));
+  char* const hex = value == nullptr ? nullptr : BN_bn2hex(value.get());
+  if (hex == nullptr) return {};
+  std::string text = absl::AsciiStrToLower(hex);
+  OPENSSL_free(hex);
+  const bool negative = text.front() == '-';
+  text.erase(0, std::min(text.find_first_not_of(negative ? "-0" : "0"), text.size() - 1));
+  return negative ? absl::StrCat("-", text) : text;
+}
+
 std::string NameText(const X509_NAME* name) {
   const OpensslPtr<BIO> out(BIO_new(BIO_s_mem()));
   X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_RFC2253);

@@ -49,6 +49,20 @@ std::string Sha256(std::string_view octets);
 // ReadTime converts a time of a certificate or CRL; INVALID_ARGUMENT if it is not one.
 absl::StatusOr<absl::Time> ReadTime(const ASN1_TIME* time);
 
+// NumberText is a number in hexadecimal, lower case, without leading zeros; empty if it cannot be read.
+std::string NumberText(const ASN1_INTEGER* number);
+
+// Der is what `encode`, an i2d function of OpenSSL, makes of `object`; empty if it fails.
+template <typename T, typename Encode>
+std::string Der(T* object, Encode encode) {
+  unsigned char* octets = nullptr;
+  const int size = encode(object, &octets);
+  if (size <= 0) return {};
+  std::string der(reinterpret_cast<char*>(octets), static_cast<size_t>(size));
+  OPENSSL_free(octets);
+  return der;
+}
+
 // NameText is the RFC 2253 form of `name`, control and non-ASCII characters escaped.
 std::string NameText(const X509_NAME* name);
 

@@ -4,7 +4,6 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#include <cctype>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -54,14 +53,6 @@ absl::StatusOr<OpensslPtr<X509_CRL>> ParseCrl(std::string_view der) {
   return parsed;
 }
 
-std::string DerOf(const X509_NAME* name) {
-  unsigned char* octets = nullptr;
-  const int size = i2d_X509_NAME(name, &octets);
-  std::string der = size > 0 ? std::string(reinterpret_cast<const char*>(octets), static_cast<size_t>(size)) : "";
-  OPENSSL_free(octets);
-  return der;
-}
-
 // NumberOf is the CRL number in hexadecimal; empty if there is none, an error if there is one that cannot be read.
 absl::StatusOr<std::string> NumberOf(const X509_CRL* crl) {
   int found = 0;
@@ -70,18 +61,13 @@ absl::StatusOr<std::string> NumberOf(const X509_CRL* crl) {
     if (found == -1) return std::string();
     return absl::InvalidArgumentError("has a CRL number that cannot be read");
   }
-  const OpensslPtr<BIGNUM> number(ASN1_INTEGER_to_BN(integer, nullptr));
+  std::string number = trust::NumberText(integer);
   ASN1_INTEGER_free(integer);
   // RFC 5280, 5.2.3: at most 20 octets, and not negative.
-  if (number == nullptr || BN_is_negative(number.get()) == 1 || BN_num_bytes(number.get()) > 20) {
+  if (number.empty() || number.front() == '-' || number.size() > 40) {
     return absl::InvalidArgumentError("has a CRL number out of bounds");
   }
-  char* const text = BN_bn2hex(number.get());
-  std::string hexadecimal(text == nullptr ? "" : text);
-  OPENSSL_free(text);
-  for (char& digit : hexadecimal) digit = static_cast<char>(std::tolower(static_cast<unsigned char>(digit)));
-  const size_t first = hexadecimal.find_first_not_of('0');
-  return first == std::string::npos ? "0" : hexadecimal.substr(first);
+  return number;
 }
 
 // IsLower compares hexadecimal numbers without leading zeros.
@@ -107,7 +93,7 @@ absl::StatusOr<RevocationList> RevocationList::ParseDer(std::string_view der) {
   parsed->number = *std::move(number);
   ASSIGN_OR_RETURN(parsed->this_update, trust::ReadTime(X509_CRL_get0_lastUpdate(crl)));
   ASSIGN_OR_RETURN(parsed->next_update, trust::ReadTime(X509_CRL_get0_nextUpdate(crl)));
-  parsed->issuer_der = DerOf(X509_CRL_get_issuer(crl));
+  parsed->issuer_der = trust::Der(X509_CRL_get_issuer(crl), i2d_X509_NAME);
   const STACK_OF(X509_REVOKED)* const revoked = X509_CRL_get_REVOKED(crl);
   parsed->size = revoked == nullptr ? 0 : static_cast<size_t>(sk_X509_REVOKED_num(revoked));
   parsed->der = der;

@@ -37,16 +37,7 @@ class PeerCertificatesTest : public ::testing::Test {
   }
 
   CallStatus ReplyTo(const std::string& certificate) {
-    v1::DataHolder message;
-    message.set_class_id(request_.class_id());
-    for (const v1::BinaryProperty& property : request_.binary_properties()) {
-      // Without hash_c1, which is optional, nothing but the certificate is wrong.
-      if (property.name() == "hash_c1") continue;
-      v1::BinaryProperty& copy = *message.add_binary_properties();
-      copy = property;
-      if (property.name() == "c.id") copy.set_value(certificate);
-    }
-    return bob_.Reply(alice_, message, 0).status;
+    return bob_.Reply(alice_, test::WithCertificate(request_, certificate), 0).status;
   }
 
   void ExpectRefused(const std::string& certificate, CallCode code, const std::string& check) {

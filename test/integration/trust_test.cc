@@ -49,15 +49,7 @@ class TrustTest : public ::testing::Test {
 
   // ReplyTo is what Bob, who ran all the time, says to Alice's Request under another certificate of hers.
   CallStatus ReplyTo(const std::string& certificate) {
-    v1::DataHolder message = request_;
-    message.clear_binary_properties();
-    for (const v1::BinaryProperty& property : request_.binary_properties()) {
-      if (property.name() == "hash_c1") continue;
-      v1::BinaryProperty& copy = *message.add_binary_properties();
-      copy = property;
-      if (property.name() == "c.id") copy.set_value(certificate);
-    }
-    return bob_.Reply(alice_, message, 0).status;
+    return bob_.Reply(alice_, test::WithCertificate(request_, certificate), 0).status;
   }
 
   absl::Status Install(const std::string& lists) {
@@ -140,6 +132,22 @@ TEST_F(TrustTest, ListsThatCannotBeTrustedAreRefusedWhole) {
   request.set_key_name("bob");
   ASSERT_OK_AND_ASSIGN(const auto trust, daemon_.admin().GetTrust(request));
   EXPECT_EQ(trust.revocation_lists_size(), 0);
+}
+
+TEST_F(TrustTest, S17ListsOf8MiBAreTakenAndLargerOnesRefused) {
+  const std::string list = ca_.Crl({});
+  const size_t room = (size_t{8} << 20) - list.size() - 1;
+  EXPECT_THAT(Install(list + std::string(room + 1, '\n') + "\n"), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_OK(Install(list + std::string(room, '\n')));
+}
+
+TEST_F(TrustTest, S17AKeyHasNoMoreThan64Lists) {
+  std::string lists;
+  for (int i = 0; i < 33; ++i) lists += TestCa::Root("intermediate " + std::to_string(i)).Crl({});
+  ASSERT_OK(Install(lists));
+  lists.clear();
+  for (int i = 33; i < 65; ++i) lists += TestCa::Root("intermediate " + std::to_string(i)).Crl({});
+  EXPECT_THAT(Install(lists), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("more than 64")));
 }
 
 TEST_F(TrustTest, PeersOfAnotherCaAreLetInWhileItIsThere) {

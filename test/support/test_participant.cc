@@ -100,4 +100,16 @@ CallStatus Shake(TestParticipant& initiator, TestParticipant& replier) {
   return {};
 }
 
+v1::DataHolder WithCertificate(const v1::DataHolder& request, const std::string& certificate) {
+  v1::DataHolder message = request;
+  message.clear_binary_properties();
+  for (const v1::BinaryProperty& property : request.binary_properties()) {
+    if (property.name() == "hash_c1") continue;
+    v1::BinaryProperty& copy = *message.add_binary_properties();
+    copy = property;
+    if (property.name() == "c.id") copy.set_value(certificate);
+  }
+  return message;
+}
+
 }  // namespace ddskey::test

@@ -58,6 +58,10 @@ class TestParticipant {
 // shared secrets must be equal.
 CallStatus Shake(TestParticipant& initiator, TestParticipant& replier);
 
+// WithCertificate is a Request whose c.id is another certificate, and without hash_c1, which is optional: nothing but
+// the certificate is different.
+v1::DataHolder WithCertificate(const v1::DataHolder& request, const std::string& certificate);
+
 }  // namespace ddskey::test
 
 #endif  // TEST_SUPPORT_TEST_PARTICIPANT_H_
