@@ -7,7 +7,6 @@
 
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/trust/openssl.h"
 #include "daemon/trust/pem.h"

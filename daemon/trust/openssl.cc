@@ -4,9 +4,11 @@
 #include <openssl/err.h>
 #include <openssl/provider.h>
 
+#include <algorithm>
 #include <ctime>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
 namespace ddskey::trust {
