@@ -70,6 +70,10 @@ absl::StatusOr<v1::TrustResponse> SocketAdminClient::InstallRevocationLists(
   return Call<v1::TrustResponse>("InstallRevocationLists", request, Repeat::kIfUnknown);
 }
 
+absl::StatusOr<v1::TrustResponse> SocketAdminClient::SetTrustOptions(const v1::SetTrustOptionsRequest& request) {
+  return Call<v1::TrustResponse>("SetTrustOptions", request, Repeat::kIfUnknown);
+}
+
 absl::StatusOr<v1::GetStatusResponse> SocketAdminClient::GetStatus(const v1::GetStatusRequest& request) {
   return Call<v1::GetStatusResponse>("GetStatus", request, Repeat::kIfUnknown);
 }

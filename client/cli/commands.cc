@@ -7,8 +7,8 @@ namespace ddskey::cli {
 
 std::span<const Command* const> Commands() {
   static constexpr const Command* kCommands[] = {
-      &kKeyCreate, &kKeyList,   &kKeyShow,     &kKeyDelete,  &kCsr,     &kCertInstall, &kCertShow,
-      &kTrustAdd,  &kTrustList, &kTrustRemove, &kCrlInstall, &kCrlList, &kStatus,
+      &kKeyCreate, &kKeyList,   &kKeyShow,     &kKeyDelete, &kCsr,        &kCertInstall, &kCertShow,
+      &kTrustAdd,  &kTrustList, &kTrustRemove, &kTrustSet,  &kCrlInstall, &kCrlList,     &kStatus,
   };
   return kCommands;
 }

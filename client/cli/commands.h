@@ -23,6 +23,7 @@ extern const Command kStatus;
 extern const Command kTrustAdd;
 extern const Command kTrustList;
 extern const Command kTrustRemove;
+extern const Command kTrustSet;
 
 // CheckedName returns the operand NAME if it can be a key's name, else a usage error.
 absl::StatusOr<std::string> CheckedName(const Arguments& arguments);

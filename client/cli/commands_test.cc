@@ -214,6 +214,31 @@ TEST(TrustTest, ShowsCasAndLists) {
   EXPECT_THAT(RunWith(script, {"--json", "crl", "list", "talker"}).out, HasSubstr("\"number\": \"1f\""));
 }
 
+TEST(TrustTest, SetsOnlyWhatWasNamed) {
+  const test::TempDir folder;
+  folder.Write("permissions.p7s", "MIME-Version: 1.0\n");
+  Script script;
+  EXPECT_EQ(RunWith(script, {"trust", "set", "talker", "--key-usage", "require"}).code, 0);
+  EXPECT_EQ(script.set_options.key_usage(), v1::STRICTNESS_REQUIRE);
+  EXPECT_EQ(script.set_options.missing_revocation_list(), v1::STRICTNESS_UNSPECIFIED);
+  EXPECT_FALSE(script.set_options.has_permissions());
+  EXPECT_FALSE(script.set_options.has_keep_pem_text());
+  EXPECT_EQ(RunWith(script, {"trust", "set", "talker", "--permissions", folder.File("permissions.p7s"), "--pem-text",
+                             "keep", "--missing-crl", "warn", "--outdated-crl", "ignore"})
+                .code,
+            0);
+  EXPECT_EQ(script.set_options.permissions(), "MIME-Version: 1.0\n");
+  EXPECT_TRUE(script.set_options.keep_pem_text());
+  EXPECT_EQ(script.set_options.outdated_revocation_list(), v1::STRICTNESS_IGNORE);
+  EXPECT_EQ(RunWith(script, {"trust", "set", "talker", "--permissions", "any"}).code, 0);
+  EXPECT_TRUE(script.set_options.has_permissions());
+  EXPECT_EQ(script.set_options.permissions(), "");
+  script.calls = 0;
+  EXPECT_NE(RunWith(script, {"trust", "set", "talker", "--key-usage", "strict"}).code, 0);
+  EXPECT_NE(RunWith(script, {"trust", "set", "talker", "--pem-text", "yes"}).code, 0);
+  EXPECT_EQ(script.calls, 0);
+}
+
 TEST(StatusTest, FailsWhenSomethingNeedsAttention) {
   Script script;
   script.daemon.set_version("0.1.0");

@@ -35,6 +35,7 @@ struct Script {
   v1::AddTrustAnchorsRequest add_anchors;
   v1::RemoveTrustAnchorRequest remove_anchor;
   v1::InstallRevocationListsRequest install_lists;
+  v1::SetTrustOptionsRequest set_options;
 };
 
 // FakeAdminClient answers from a script.
@@ -91,6 +92,10 @@ class FakeAdminClient : public AdminClient {
   }
   absl::StatusOr<v1::TrustResponse> InstallRevocationLists(const v1::InstallRevocationListsRequest& request) override {
     script_.install_lists = request;
+    return Answer(script_.trust);
+  }
+  absl::StatusOr<v1::TrustResponse> SetTrustOptions(const v1::SetTrustOptionsRequest& request) override {
+    script_.set_options = request;
     return Answer(script_.trust);
   }
   absl::StatusOr<v1::GetStatusResponse> GetStatus(const v1::GetStatusRequest&) override {

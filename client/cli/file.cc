@@ -11,6 +11,7 @@ namespace ddskey::cli {
 namespace {
 
 constexpr size_t kMaxCertificates = size_t{64} * 1024;
+constexpr size_t kMaxPermissions = size_t{64} * 1024;
 constexpr size_t kMaxLists = size_t{8} * 1024 * 1024;
 
 absl::Status FromErrno(std::string_view doing, const std::string& path, int error) {
@@ -89,6 +90,15 @@ absl::StatusOr<std::string> ReadCertificates(const std::string& path) {
 
 absl::StatusOr<std::string> ReadRevocationLists(const std::string& path) {
   return ReadPublic(path, kMaxLists, {"certificate revocation list", "X509 CRL", "crl"});
+}
+
+absl::StatusOr<std::string> ReadPermissions(const std::string& path) {
+  auto content = ReadBounded(path, kMaxPermissions);
+  if (!content.ok()) return content;
+  if (content->find("PRIVATE KEY-----") != std::string::npos || content->find("MIME-Version:") == std::string::npos) {
+    return absl::InvalidArgumentError(path + " is no signed permissions document (S/MIME, usually *.p7s)");
+  }
+  return content;
 }
 
 absl::Status WriteNewFile(const std::string& path, std::string_view content) {

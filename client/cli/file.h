@@ -16,6 +16,9 @@ absl::StatusOr<std::string> ReadCertificates(const std::string& path);
 // ReadRevocationLists is the same for PEM certificate revocation lists, at most 8 MiB.
 absl::StatusOr<std::string> ReadRevocationLists(const std::string& path);
 
+// ReadPermissions is the same for a signed permissions document (S/MIME, DDS Security 9.4.1.1), at most 64 KiB.
+absl::StatusOr<std::string> ReadPermissions(const std::string& path);
+
 // WriteNewFile makes the file `path`, which must not exist, mode 0644.
 absl::Status WriteNewFile(const std::string& path, std::string_view content);
 

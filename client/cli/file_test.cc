@@ -72,5 +72,13 @@ TEST(WriteNewFileTest, LeavesNoHalfFile) {
   EXPECT_FALSE(WriteNewFile("/dev/full", "x").ok());
 }
 
+TEST(FileTest, ReadsSignedPermissionsAndNothingElse) {
+  const test::TempDir folder;
+  folder.Write("good.p7s", "MIME-Version: 1.0\nContent-Type: multipart/signed\n");
+  folder.Write("plain.xml", "<dds/>");
+  EXPECT_TRUE(ReadPermissions(folder.File("good.p7s")).ok());
+  EXPECT_FALSE(ReadPermissions(folder.File("plain.xml")).ok());
+}
+
 }  // namespace
 }  // namespace ddskey::cli

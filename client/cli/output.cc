@@ -47,16 +47,31 @@ void PrintKey(const v1::Key& key, const Io& io) {
   }
 }
 
-void PrintTrust(const v1::TrustResponse& trust, const Io& io) {
-  if (trust.anchors().empty()) {
-    io.out << "No identity CA. Add one with: ddskeyctl trust add NAME --ca FILE\n";
-    return;
+namespace {
+
+const char* StrictnessText(v1::Strictness strictness) {
+  switch (strictness) {
+    case v1::STRICTNESS_IGNORE:
+      return "ignore";
+    case v1::STRICTNESS_WARN:
+      return "warn";
+    case v1::STRICTNESS_REQUIRE:
+      return "require";
+    default:
+      return "unknown";
   }
-  std::vector<std::vector<std::string>> anchors = {{"IDENTITY CA", "SHA-256", "VALID UNTIL"}};
-  for (const v1::Certificate& anchor : trust.anchors()) {
-    anchors.push_back({anchor.subject(), anchor.sha256().substr(0, 16), FormatEnd(anchor.not_after(), io.now)});
-  }
-  io.out << FormatTable(anchors);
+}
+
+void PrintOptions(const v1::TrustOptions& options, const Io& io) {
+  const std::string& pin = options.permissions_sha256();
+  io.out << "\nKey usage:                 " << StrictnessText(options.key_usage())
+         << "\nMissing revocation list:   " << StrictnessText(options.missing_revocation_list())
+         << "\nOutdated revocation list:  " << StrictnessText(options.outdated_revocation_list())
+         << "\nPermissions document:      " << (pin.empty() ? "any" : "SHA-256 " + Escape(pin))
+         << "\nText around certificates:  " << (options.keep_pem_text() ? "sent" : "not sent") << '\n';
+}
+
+void PrintLists(const v1::TrustResponse& trust, const Io& io) {
   if (trust.revocation_lists().empty()) {
     io.out << "No revocation list: nobody's certificate is checked for revocation.\n";
     return;
@@ -67,6 +82,23 @@ void PrintTrust(const v1::TrustResponse& trust, const Io& io) {
                      FormatEnd(list.next_update(), io.now)});
   }
   io.out << '\n' << FormatTable(lists);
+}
+
+}  // namespace
+
+void PrintTrust(const v1::TrustResponse& trust, const Io& io) {
+  if (trust.anchors().empty()) {
+    io.out << "No identity CA. Add one with: ddskeyctl trust add NAME --ca FILE\n";
+    PrintOptions(trust.options(), io);
+    return;
+  }
+  std::vector<std::vector<std::string>> anchors = {{"IDENTITY CA", "SHA-256", "VALID UNTIL"}};
+  for (const v1::Certificate& anchor : trust.anchors()) {
+    anchors.push_back({anchor.subject(), anchor.sha256().substr(0, 16), FormatEnd(anchor.not_after(), io.now)});
+  }
+  io.out << FormatTable(anchors);
+  PrintLists(trust, io);
+  PrintOptions(trust.options(), io);
 }
 
 }  // namespace ddskey::cli

@@ -18,7 +18,7 @@ void PrintKey(const v1::Key& key, const Io& io);
 // PrintCertificate prints a certificate for people.
 void PrintCertificate(const v1::Certificate& certificate, const Io& io);
 
-// PrintTrust prints identity CAs and revocation lists for people, as two tables.
+// PrintTrust prints identity CAs and revocation lists for people, as tables, with its options.
 void PrintTrust(const v1::TrustResponse& trust, const Io& io);
 
 }  // namespace ddskey::cli

@@ -163,7 +163,9 @@ absl::StatusOr<KeyDescription> KeyCustodian::Install(const Subject& caller, cons
     return absl::FailedPreconditionError("the certificate is not valid now");
   }
   if (!in_force.empty()) {
-    ASSIGN_OR_RETURN(const auto trust, ParseTrust({in_force, identity->trust.revocation_lists}));
+    IdentityTrust under = identity->trust;
+    under.anchors = in_force;
+    ASSIGN_OR_RETURN(const auto trust, ParseTrust(under));
     if (const auto good = parts_.validator.Validate(chain, *trust, now); !good.ok()) {
       return absl::FailedPreconditionError(absl::StrCat("the certificate is not good: ", good.status().message(),
                                                         "; name the identity CA that signed it with --ca FILE"));

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/custodian/find_identity.h"
 #include "daemon/custodian/parse_trust.h"
+#include "daemon/handshake/digest.h"
 #include "proto/contract/status_macros.h"
 
 namespace ddskey {
@@ -19,7 +20,7 @@ namespace {
 constexpr size_t kShortestDigest = 8;
 
 absl::StatusOr<TrustDescription> Describe(const IdentityTrust& trust) {
-  TrustDescription description;
+  TrustDescription description = {.stored = trust, .anchors = {}, .revocation_lists = {}};
   if (!trust.anchors.empty()) {
     ASSIGN_OR_RETURN(description.anchors, Certificate::ParsePem(trust.anchors));
   }
@@ -82,23 +83,44 @@ absl::StatusOr<IdentityTrust> WithLists(const IdentityTrust& before, const std::
     }
     by_issuer.insert_or_assign(
         list.issuer_der(),
-        StoredRevocationList{.issuer = list.issuer_der(), .number = list.number(), .pem = list.pem()});
+        StoredRevocationList{
+            .issuer = list.issuer_der(), .authority_key = "", .number = list.number(), .pem = list.pem()});
   }
   if (by_issuer.size() > RevocationList::kMostLists) {
     return absl::InvalidArgumentError(
         absl::StrCat("the key would have more than ", RevocationList::kMostLists, " revocation lists"));
   }
-  IdentityTrust trust = {.anchors = before.anchors, .revocation_lists = {}};
+  IdentityTrust trust = before;
+  trust.revocation_lists.clear();
   for (auto& [issuer, list] : by_issuer) trust.revocation_lists.push_back(std::move(list));
+  return trust;
+}
+
+// PermissionsDigest is what a pinned document is recognised by: without the NULs at its end, which are not everybody's.
+std::string PermissionsDigest(const std::string& document) {
+  if (document.empty()) return "";
+  const size_t last = document.find_last_not_of('\0');
+  return Sha256(document.substr(0, last == std::string::npos ? 0 : last + 1));
+}
+
+IdentityTrust WithOptions(const IdentityTrust& before, const TrustOptionsChange& change) {
+  IdentityTrust trust = before;
+  ValidationOptions& options = trust.options;
+  options.key_usage = change.key_usage.value_or(options.key_usage);
+  options.missing_revocation_list = change.missing_revocation_list.value_or(options.missing_revocation_list);
+  options.outdated_revocation_list = change.outdated_revocation_list.value_or(options.outdated_revocation_list);
+  if (change.permissions.has_value()) trust.permissions_sha256 = PermissionsDigest(*change.permissions);
+  trust.keep_pem_text = change.keep_pem_text.value_or(trust.keep_pem_text);
   return trust;
 }
 
 }  // namespace
 
-// CheckOwn makes sure that a change of CAs does not take the identity itself out of use.
+// CheckOwn makes sure that a change of CAs or options does not take the identity itself out of use.
 absl::Status TrustCustodian::CheckOwn(const Identity& identity, const IdentityTrust& trust) const {
   const std::string& chain = identity.current().certificate_chain;
-  if (chain.empty() || trust.anchors == identity.trust.anchors) return absl::OkStatus();
+  if (chain.empty() || trust.anchors.empty()) return absl::OkStatus();
+  if (trust.anchors == identity.trust.anchors && trust.options == identity.trust.options) return absl::OkStatus();
   const auto validate = [&](const IdentityTrust& under) -> absl::Status {
     ASSIGN_OR_RETURN(const auto parsed, ParseTrust(under));
     return parts_.validator.Validate(chain, *parsed, parts_.clock()).status();
@@ -113,7 +135,7 @@ absl::StatusOr<TrustDescription> TrustCustodian::Apply(const std::string& key_na
   ASSIGN_OR_RETURN(const auto identity, FindActive(parts_.keys, key_name));
   if (change == nullptr) return Describe(identity->trust);
   ASSIGN_OR_RETURN(const IdentityTrust trust, change(*identity));
-  RETURN_IF_ERROR(ParseTrust(trust).status());
+  if (!trust.anchors.empty()) RETURN_IF_ERROR(ParseTrust(trust).status());
   RETURN_IF_ERROR(CheckOwn(*identity, trust));
   RETURN_IF_ERROR(parts_.keys.SetTrust(identity->name, identity, trust));
   return Describe(trust);
@@ -154,6 +176,13 @@ void TrustCustodian::InstallRevocationLists(const Subject& caller, std::string k
   Post(
       caller, "InstallRevocationLists", std::move(key_name),
       [lists = std::move(lists)](const Identity& identity) { return WithLists(identity.trust, lists); },
+      std::move(done));
+}
+
+void TrustCustodian::SetOptions(const Subject& caller, std::string key_name, TrustOptionsChange options, Done done) {
+  Post(
+      caller, "SetTrustOptions", std::move(key_name),
+      [options = std::move(options)](const Identity& identity) { return WithOptions(identity.trust, options); },
       std::move(done));
 }
 

@@ -2,6 +2,7 @@
 #define DAEMON_CUSTODIAN_TRUST_CUSTODIAN_H_
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,13 +15,25 @@
 #include "daemon/trust/certificate_validator.h"
 #include "daemon/trust/revocation_list.h"
 #include "policy/policy.h"
+#include "proto/contract/validation_options.h"
 
 namespace ddskey {
 
 // TrustDescription is what the peers of an identity are held to, parsed.
 struct TrustDescription {
+  IdentityTrust stored;
   std::vector<Certificate> anchors;
   std::vector<RevocationList> revocation_lists;
+};
+
+// TrustOptionsChange is what becomes of the options of an identity's trust; what is not set stays.
+struct TrustOptionsChange {
+  std::optional<Strictness> key_usage;
+  std::optional<Strictness> missing_revocation_list;
+  std::optional<Strictness> outdated_revocation_list;
+  // The only permissions document from now on; empty for any.
+  std::optional<std::string> permissions;
+  std::optional<bool> keep_pem_text;
 };
 
 // TrustCustodian changes, on behalf of administrators, which CAs and revocation lists the peers of an identity are held
@@ -49,6 +62,7 @@ class TrustCustodian {
   void RemoveAnchor(const Subject& caller, std::string key_name, std::string digest, Done done);
   // InstallRevocationLists takes CRLs, PEM, each in the place of the one of the same issuer.
   void InstallRevocationLists(const Subject& caller, std::string key_name, std::string lists, Done done);
+  void SetOptions(const Subject& caller, std::string key_name, TrustOptionsChange options, Done done);
 
  private:
   // A change makes what is to be stored of what is there.

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "proto/contract/algorithm.h"
 #include "proto/contract/key_name.h"
+#include "proto/contract/validation_options.h"
 
 namespace ddskey {
 
@@ -40,10 +41,12 @@ struct KeyGeneration {
   absl::Time created;
 };
 
-// StoredRevocationList is a certificate revocation list of an identity's trust store, one for each issuer.
+// StoredRevocationList is a certificate revocation list of an identity's trust store.
 struct StoredRevocationList {
   // DER of the issuer's Name.
   std::string issuer;
+  // The octets that tell CAs of one name apart (authorityKeyIdentifier, RFC 5280, 5.2.1); empty if it has none.
+  std::string authority_key;
   // CRL number, hexadecimal; empty if it has none.
   std::string number;
   std::string pem;
@@ -53,8 +56,16 @@ struct StoredRevocationList {
 struct IdentityTrust {
   // Identity CAs (PEM) that peers must chain to; empty if none are installed.
   std::string anchors;
-  // At most one for each issuer, by issuer. Those of issuers that are no anchors stay, for when they are again.
+  // At most one for each issuer and authority key, sorted. Those of issuers that are no anchors stay, for when they are
+  // again.
   std::vector<StoredRevocationList> revocation_lists;
+  ValidationOptions options;
+  // SHA-256 of the only permissions document the identity may be used with; empty for any.
+  std::string permissions_sha256;
+  // Whether text around the PEM blocks of its own chain goes on the wire, too.
+  bool keep_pem_text = false;
+  // DER of the OCSP response about its own certificate, to staple; empty if none was provided.
+  std::string ocsp_response;
 };
 
 // Identity is what a key name stands for.

@@ -90,6 +90,28 @@ TEST_F(KeyStoreMigrationTest, MigratesAnOlderSchemaThroughEveryStepAndKeepsACopy
   ExpectTalker(*old);
 }
 
+TEST_F(KeyStoreMigrationTest, RevocationListsOfTheFirstSchemaStayWithDefaultOptions) {
+  const std::string path = dir_.File("first.db");
+  ASSERT_OK(SqliteKeyStore::Open(path, Migrations().first(1)).status());
+  sqlite3* connection = nullptr;
+  ASSERT_EQ(sqlite3_open(path.c_str(), &connection), SQLITE_OK);
+  EXPECT_EQ(sqlite3_exec(connection, R"(
+      INSERT INTO backend VALUES ('b', 'software', 'software', 0);
+      INSERT INTO identity (id, name, anchors, created) VALUES (1, 'talker', x'61', 0);
+      INSERT INTO generation (uuid, identity_id, number, state, backend_uuid, algorithm, purpose, blob, public_key,
+                              created) VALUES ('u', 1, 1, 2, 'b', 1, 1, x'00', x'00', 0);
+      INSERT INTO revocation_list VALUES (1, x'69', x'31', x'6c', 0))",
+                         nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  sqlite3_close(connection);
+  ASSERT_OK_AND_ASSIGN(const auto store, KeyStore::Open(path));
+  ASSERT_OK_AND_ASSIGN(const auto identity, store->Find(*KeyName::Parse("talker")));
+  EXPECT_EQ(identity->trust.options, ValidationOptions());
+  ASSERT_EQ(identity->trust.revocation_lists.size(), 1U);
+  EXPECT_EQ(identity->trust.revocation_lists.front().pem, "l");
+  EXPECT_EQ(identity->trust.revocation_lists.front().number, "1");
+}
+
 TEST_F(KeyStoreMigrationTest, RefusesANewerSchemaAndLeavesItAlone) {
   ASSERT_OK(SqliteKeyStore::Open(path_, Later({"CREATE TABLE later (x INTEGER)"})));
   const std::string before = test::ReadFile(path_);

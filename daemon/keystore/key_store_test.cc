@@ -31,6 +31,12 @@ constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
 
 KeyName Name(const std::string& text) { return *KeyName::Parse(text); }
 
+IdentityTrust TrustOf(const std::string& anchors) {
+  IdentityTrust trust;
+  trust.anchors = anchors;
+  return trust;
+}
+
 class KeyStoreTest : public testing::Test {
  protected:
   void SetUp() override { Reopen(); }
@@ -67,16 +73,26 @@ TEST_F(KeyStoreTest, KeepsTrustAcrossARestart) {
   ASSERT_OK(store_->CreateIdentity(Name("talker"), Generation("u-1")));
   ASSERT_OK_AND_ASSIGN(const auto before, store_->Find(Name("talker")));
   const IdentityTrust trust = {.anchors = "anchors",
-                               .revocation_lists = {{.issuer = "a", .number = "1f", .pem = "list of a"},
-                                                    {.issuer = "b", .number = "", .pem = "list of b"}}};
+                               .revocation_lists = {{"a", "", "1f", "list of a"},
+                                                    {"b", "", "", "list of b"},
+                                                    {"b", "key", "2", "list of b under another key"}},
+                               .options = {Strictness::kRequire, Strictness::kWarn, Strictness::kIgnore},
+                               .permissions_sha256 = std::string("\0digest", 7),
+                               .keep_pem_text = true,
+                               .ocsp_response = "response"};
   ASSERT_OK(store_->SetTrust(Name("talker"), before, trust));
   for (int i = 0; i < 2; ++i) {
     ASSERT_OK_AND_ASSIGN(const auto identity, store_->Find(Name("talker")));
     EXPECT_EQ(identity->trust.anchors, "anchors");
-    ASSERT_THAT(identity->trust.revocation_lists, SizeIs(2));
+    EXPECT_EQ(identity->trust.options, trust.options);
+    EXPECT_EQ(identity->trust.permissions_sha256, trust.permissions_sha256);
+    EXPECT_TRUE(identity->trust.keep_pem_text);
+    EXPECT_EQ(identity->trust.ocsp_response, "response");
+    ASSERT_THAT(identity->trust.revocation_lists, SizeIs(3));
     EXPECT_EQ(identity->trust.revocation_lists[0].number, "1f");
     EXPECT_EQ(identity->trust.revocation_lists[1].issuer, "b");
     EXPECT_EQ(identity->trust.revocation_lists[1].pem, "list of b");
+    EXPECT_EQ(identity->trust.revocation_lists[2].authority_key, "key");
     Reopen();
   }
 }
@@ -84,9 +100,8 @@ TEST_F(KeyStoreTest, KeepsTrustAcrossARestart) {
 TEST_F(KeyStoreTest, LosesNoneOfTwoChangesOfTrust) {
   ASSERT_OK(store_->CreateIdentity(Name("talker"), Generation("u-1")));
   ASSERT_OK_AND_ASSIGN(const auto before, store_->Find(Name("talker")));
-  ASSERT_OK(store_->SetTrust(Name("talker"), before, {.anchors = "first", .revocation_lists = {}}));
-  EXPECT_THAT(store_->SetTrust(Name("talker"), before, {.anchors = "second", .revocation_lists = {}}),
-              StatusIs(absl::StatusCode::kAborted));
+  ASSERT_OK(store_->SetTrust(Name("talker"), before, TrustOf("first")));
+  EXPECT_THAT(store_->SetTrust(Name("talker"), before, TrustOf("second")), StatusIs(absl::StatusCode::kAborted));
   EXPECT_EQ((*store_->Find(Name("talker")))->trust.anchors, "first");
   ASSERT_OK(store_->DeleteIdentity(Name("talker")));
   EXPECT_THAT(store_->SetTrust(Name("talker"), before, {}), StatusIs(absl::StatusCode::kNotFound));

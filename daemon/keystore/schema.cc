@@ -62,7 +62,31 @@ CREATE TABLE revocation_list (
 ) STRICT;
 )";
 
-constexpr Migration kMigrations[] = {{1, kVersion1}};
+// A list is also told apart by its authorityKeyIdentifier: a CA may be given a new key under its old name. The options
+// are the numbers of Strictness.
+constexpr char kVersion2[] = R"(
+ALTER TABLE identity ADD COLUMN key_usage INTEGER NOT NULL DEFAULT 2 CHECK (key_usage IN (1, 2, 3));
+ALTER TABLE identity ADD COLUMN missing_list INTEGER NOT NULL DEFAULT 1 CHECK (missing_list IN (1, 2, 3));
+ALTER TABLE identity ADD COLUMN outdated_list INTEGER NOT NULL DEFAULT 3 CHECK (outdated_list IN (1, 2, 3));
+ALTER TABLE identity ADD COLUMN permissions_sha256 BLOB NOT NULL DEFAULT x'';
+ALTER TABLE identity ADD COLUMN keep_pem_text INTEGER NOT NULL DEFAULT 0 CHECK (keep_pem_text IN (0, 1));
+ALTER TABLE identity ADD COLUMN ocsp_response BLOB NOT NULL DEFAULT x'';
+ALTER TABLE revocation_list RENAME TO old_revocation_list;
+CREATE TABLE revocation_list (
+  identity_id INTEGER NOT NULL REFERENCES identity (id) ON DELETE CASCADE,
+  issuer BLOB NOT NULL,
+  authority_key BLOB NOT NULL DEFAULT x'',
+  number BLOB,
+  list BLOB NOT NULL,
+  created INTEGER NOT NULL,
+  PRIMARY KEY (identity_id, issuer, authority_key)
+) STRICT;
+INSERT INTO revocation_list (identity_id, issuer, number, list, created)
+  SELECT identity_id, issuer, number, list, created FROM old_revocation_list;
+DROP TABLE old_revocation_list;
+)";
+
+constexpr Migration kMigrations[] = {{1, kVersion1}, {2, kVersion2}};
 
 // KeepCopy leaves the database as it is in the file `copy`: complete and on the disk, or not there.
 absl::Status KeepCopy(Database& database, const std::string& copy) {

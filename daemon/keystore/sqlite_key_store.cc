@@ -65,6 +65,18 @@ absl::StatusOr<KeyGeneration> ReadGeneration(const Statement& row) {
   return generation;
 }
 
+// ReadTrust reads what is in the row of an identity.
+IdentityTrust ReadTrust(const Statement& row) {
+  return {.anchors = row.String(2),
+          .revocation_lists = {},
+          .options = {.key_usage = static_cast<Strictness>(row.Integer(3)),
+                      .missing_revocation_list = static_cast<Strictness>(row.Integer(4)),
+                      .outdated_revocation_list = static_cast<Strictness>(row.Integer(5))},
+          .permissions_sha256 = row.String(6),
+          .keep_pem_text = row.Integer(7) != 0,
+          .ocsp_response = row.String(8)};
+}
+
 }  // namespace
 
 const KeyGeneration& Identity::current() const {
@@ -114,14 +126,15 @@ absl::Status SqliteKeyStore::LoadAll() {
 }
 
 absl::StatusOr<std::shared_ptr<const Identity>> SqliteKeyStore::Load(const KeyName& name) {
-  ASSIGN_OR_RETURN(Statement row, database_->Query("SELECT id, deleted, anchors FROM identity WHERE name = ?",
-                                                   std::string_view(name.text())));
+  ASSIGN_OR_RETURN(
+      Statement row,
+      database_->Query("SELECT id, deleted, anchors, key_usage, missing_list, outdated_list, permissions_sha256,"
+                       " keep_pem_text, ocsp_response FROM identity WHERE name = ?",
+                       std::string_view(name.text())));
   ASSIGN_OR_RETURN(const bool found, row.Step());
   if (!found) return std::shared_ptr<const Identity>();
-  auto identity = std::make_shared<Identity>(Identity{.name = name,
-                                                      .deleted = row.Integer(1) != 0,
-                                                      .generations = {},
-                                                      .trust = {.anchors = row.String(2), .revocation_lists = {}}});
+  auto identity = std::make_shared<Identity>(
+      Identity{.name = name, .deleted = row.Integer(1) != 0, .generations = {}, .trust = ReadTrust(row)});
   RETURN_IF_ERROR(LoadGenerations(row.Integer(0), *identity));
   RETURN_IF_ERROR(LoadRevocationLists(row.Integer(0), *identity));
   return identity;
@@ -147,12 +160,16 @@ absl::Status SqliteKeyStore::LoadGenerations(int64_t row, Identity& identity) {
 absl::Status SqliteKeyStore::LoadRevocationLists(int64_t row, Identity& identity) {
   ASSIGN_OR_RETURN(
       Statement lists,
-      database_->Query("SELECT issuer, number, list FROM revocation_list WHERE identity_id = ? ORDER BY issuer", row));
+      database_->Query("SELECT issuer, authority_key, number, list FROM revocation_list WHERE identity_id = ?"
+                       " ORDER BY issuer, authority_key",
+                       row));
   while (true) {
     ASSIGN_OR_RETURN(const bool more, lists.Step());
     if (!more) return absl::OkStatus();
-    identity.trust.revocation_lists.push_back(
-        {.issuer = lists.String(0), .number = lists.String(1), .pem = lists.String(2)});
+    identity.trust.revocation_lists.push_back({.issuer = lists.String(0),
+                                               .authority_key = lists.String(1),
+                                               .number = lists.String(2),
+                                               .pem = lists.String(3)});
   }
 }
 
@@ -250,14 +267,22 @@ absl::Status SqliteKeyStore::SetTrust(const KeyName& name, const std::shared_ptr
   if (identity != expected) return absl::AbortedError(absl::StrCat("the key ", name.text(), " was changed meanwhile"));
   return Change(name, [&]() -> absl::Status {
     const std::string_view text(name.text());
-    RETURN_IF_ERROR(database_->Run("UPDATE identity SET anchors = ? WHERE name = ?", Octets{trust.anchors}, text));
+    const ValidationOptions& options = trust.options;
+    RETURN_IF_ERROR(database_->Run(
+        "UPDATE identity SET anchors = ?, key_usage = ?, missing_list = ?, outdated_list = ?, permissions_sha256 = ?,"
+        " keep_pem_text = ?, ocsp_response = ? WHERE name = ?",
+        Octets{trust.anchors}, static_cast<int64_t>(options.key_usage),
+        static_cast<int64_t>(options.missing_revocation_list), static_cast<int64_t>(options.outdated_revocation_list),
+        Octets{trust.permissions_sha256}, static_cast<int64_t>(trust.keep_pem_text), Octets{trust.ocsp_response},
+        text));
     RETURN_IF_ERROR(database_->Run(
         "DELETE FROM revocation_list WHERE identity_id = (SELECT id FROM identity WHERE name = ?)", text));
     for (const StoredRevocationList& list : trust.revocation_lists) {
-      RETURN_IF_ERROR(database_->Run(
-          "INSERT INTO revocation_list (identity_id, issuer, number, list, created)"
-          " VALUES ((SELECT id FROM identity WHERE name = ?), ?, ?, ?, ?)",
-          text, Octets{list.issuer}, Octets{list.number}, Octets{list.pem}, absl::ToUnixMicros(absl::Now())));
+      RETURN_IF_ERROR(
+          database_->Run("INSERT INTO revocation_list (identity_id, issuer, authority_key, number, list, created)"
+                         " VALUES ((SELECT id FROM identity WHERE name = ?), ?, ?, ?, ?, ?)",
+                         text, Octets{list.issuer}, Octets{list.authority_key}, Octets{list.number}, Octets{list.pem},
+                         absl::ToUnixMicros(absl::Now())));
     }
     return absl::OkStatus();
   });

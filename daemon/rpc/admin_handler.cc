@@ -1,11 +1,13 @@
 #include "daemon/rpc/admin_handler.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/escaping.h"
 #include "daemon/rpc/admitted_call.h"
+#include "proto/contract/status_macros.h"
 
 namespace ddskey {
 namespace {
@@ -67,6 +69,44 @@ KeyCustodian::Done<KeyDescription> AnswerKey(const std::shared_ptr<AdmittedCall>
   };
 }
 
+// ToStrictness returns nothing where a request leaves a check as it is.
+absl::StatusOr<std::optional<Strictness>> ToStrictness(v1::Strictness strictness) {
+  switch (strictness) {
+    case v1::STRICTNESS_UNSPECIFIED:
+      return std::nullopt;
+    case v1::STRICTNESS_IGNORE:
+      return Strictness::kIgnore;
+    case v1::STRICTNESS_WARN:
+      return Strictness::kWarn;
+    case v1::STRICTNESS_REQUIRE:
+      return Strictness::kRequire;
+    default:
+      return absl::InvalidArgumentError("a strictness is none that this daemon knows");
+  }
+}
+
+absl::StatusOr<TrustOptionsChange> ToChange(const v1::SetTrustOptionsRequest& request) {
+  TrustOptionsChange change;
+  ASSIGN_OR_RETURN(change.key_usage, ToStrictness(request.key_usage()));
+  ASSIGN_OR_RETURN(change.missing_revocation_list, ToStrictness(request.missing_revocation_list()));
+  ASSIGN_OR_RETURN(change.outdated_revocation_list, ToStrictness(request.outdated_revocation_list()));
+  if (request.has_permissions()) change.permissions = request.permissions();
+  if (request.has_keep_pem_text()) change.keep_pem_text = request.keep_pem_text();
+  if (request.permissions().size() > kMaxDocument) {
+    return absl::InvalidArgumentError("the permissions document is over 64 KiB");
+  }
+  return change;
+}
+
+void FillOptions(const IdentityTrust& trust, v1::TrustOptions& out) {
+  // The numbers are the same.
+  out.set_key_usage(static_cast<v1::Strictness>(trust.options.key_usage));
+  out.set_missing_revocation_list(static_cast<v1::Strictness>(trust.options.missing_revocation_list));
+  out.set_outdated_revocation_list(static_cast<v1::Strictness>(trust.options.outdated_revocation_list));
+  out.set_permissions_sha256(absl::BytesToHexString(trust.permissions_sha256));
+  out.set_keep_pem_text(trust.keep_pem_text);
+}
+
 // AnswerTrust is the `done` of calls about trust.
 TrustCustodian::Done AnswerTrust(const std::shared_ptr<AdmittedCall>& call, v1::TrustResponse* response) {
   return [call, response](absl::StatusOr<TrustDescription> trust) {
@@ -81,6 +121,7 @@ TrustCustodian::Done AnswerTrust(const std::shared_ptr<AdmittedCall>& call, v1::
       out.set_revoked(static_cast<uint32_t>(list.size()));
       out.set_sha256(absl::BytesToHexString(list.digest()));
     }
+    FillOptions(trust->stored, *response->mutable_options());
     call->Finish(absl::OkStatus());
   };
 }
@@ -225,6 +266,21 @@ grpc::ServerUnaryReactor* AdminHandler::InstallRevocationLists(grpc::CallbackSer
   if (call == nullptr) return reactor;
   trust_.InstallRevocationLists(call->caller(), request->key_name(), request->revocation_lists(),
                                 AnswerTrust(call, response));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminHandler::SetTrustOptions(grpc::CallbackServerContext* context,
+                                                        const v1::SetTrustOptionsRequest* request,
+                                                        v1::TrustResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
+  if (call == nullptr) return reactor;
+  auto change = ToChange(*request);
+  if (!change.ok()) {
+    call->Finish(change.status());
+    return reactor;
+  }
+  trust_.SetOptions(call->caller(), request->key_name(), *std::move(change), AnswerTrust(call, response));
   return reactor;
 }
 

@@ -173,11 +173,36 @@ TEST_F(TrustTest, TheOnlyCaAndTheOneOfTheKeysOwnCertificateStay) {
   EXPECT_TRUE(ReplyTo(ca_.Issue(key_.public_key(), Named("alice"))).ok());
 }
 
+TEST_F(TrustTest, OptionsAreKeptAndThoseThatAreNotNamedStay) {
+  v1::SetTrustOptionsRequest request;
+  request.set_key_name("bob");
+  request.set_key_usage(v1::STRICTNESS_IGNORE);
+  request.set_permissions(std::string("document\0", 9));
+  ASSERT_OK(daemon_.admin().SetTrustOptions(request));
+  request.Clear();
+  request.set_key_name("bob");
+  request.set_missing_revocation_list(v1::STRICTNESS_WARN);
+  ASSERT_OK_AND_ASSIGN(const auto trust, daemon_.admin().SetTrustOptions(request));
+  EXPECT_EQ(trust.options().key_usage(), v1::STRICTNESS_IGNORE);
+  EXPECT_EQ(trust.options().missing_revocation_list(), v1::STRICTNESS_WARN);
+  EXPECT_EQ(trust.options().outdated_revocation_list(), v1::STRICTNESS_REQUIRE);
+  EXPECT_EQ(trust.options().permissions_sha256(), "43cc23fa52b87b4cc1d02b5b114154151d6adddb17c9fddc06b027fa99e24008");
+  EXPECT_EQ(trust.anchors_size(), 1);
+  request.set_key_usage(static_cast<v1::Strictness>(99));
+  EXPECT_THAT(daemon_.admin().SetTrustOptions(request), StatusIs(absl::StatusCode::kInvalidArgument));
+  request.set_key_usage(v1::STRICTNESS_UNSPECIFIED);
+  request.set_permissions(std::string(64 * 1024 + 1, 'p'));
+  EXPECT_THAT(daemon_.admin().SetTrustOptions(request), StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
 TEST_F(TrustTest, ChangesNeedTheirOwnPermission) {
   daemon_.SetPolicy(absl::StrCat("rule { name: \"most\" effect: ALLOW caller { uid: ", geteuid(), R"( } key: "*"
        operation: [KEY_CREATE, KEY_LIST, CERTIFICATE_INSTALL, STATUS, HANDSHAKE] })"));
   EXPECT_THAT(Install(ca_.Crl({})), StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("TRUST_CHANGE")));
   EXPECT_THAT(Add(ca_.certificate()), StatusIs(absl::StatusCode::kPermissionDenied));
+  v1::SetTrustOptionsRequest options;
+  options.set_key_name("bob");
+  EXPECT_THAT(daemon_.admin().SetTrustOptions(options), StatusIs(absl::StatusCode::kPermissionDenied));
   EXPECT_THAT(Remove(Sha256Of(ca_.certificate())), StatusIs(absl::StatusCode::kPermissionDenied));
 }
 
