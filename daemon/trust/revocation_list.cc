@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/trust/openssl.h"
 #include "daemon/trust/pem.h"
@@ -22,6 +23,7 @@ struct RevocationList::Parsed {
   std::string issuer;
   std::string issuer_der;
   std::string number;
+  std::string authority_key;
   absl::Time this_update;
   absl::Time next_update;
   size_t size = 0;
@@ -70,6 +72,20 @@ absl::StatusOr<std::string> NumberOf(const X509_CRL* crl) {
   return number;
 }
 
+// AuthorityKeyOf is the key identifier of the issuer in hexadecimal; empty if there is none that can be read.
+std::string AuthorityKeyOf(const X509_CRL* crl) {
+  auto* const identifier =
+      static_cast<AUTHORITY_KEYID*>(X509_CRL_get_ext_d2i(crl, NID_authority_key_identifier, nullptr, nullptr));
+  if (identifier == nullptr) return {};
+  std::string key;
+  if (const ASN1_OCTET_STRING* octets = identifier->keyid; octets != nullptr) {
+    key = absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(ASN1_STRING_get0_data(octets)),
+                                                   static_cast<size_t>(ASN1_STRING_length(octets))));
+  }
+  AUTHORITY_KEYID_free(identifier);
+  return key;
+}
+
 // IsLower compares hexadecimal numbers without leading zeros.
 bool IsLower(const std::string& a, const std::string& b) { return a.size() != b.size() ? a.size() < b.size() : a < b; }
 
@@ -88,6 +104,7 @@ absl::StatusOr<RevocationList> RevocationList::ParseDer(std::string_view der) {
   if (X509_CRL_get0_nextUpdate(crl) == nullptr) return refuse("does not say when the next one comes (nextUpdate)");
   if (!HasGoodHash(crl)) return refuse("is signed with a weak hash");
   auto number = NumberOf(crl);
+  parsed->authority_key = AuthorityKeyOf(crl);
   trust::TakeError();
   if (!number.ok()) return refuse(number.status().message().data());
   parsed->number = *std::move(number);
@@ -112,6 +129,34 @@ absl::StatusOr<std::vector<RevocationList>> RevocationList::ParsePem(std::string
   return lists;
 }
 
+absl::StatusOr<std::vector<RevocationList>> RevocationList::Parse(std::string_view document) {
+  // A DER SEQUENCE begins as the digit 0 does, with which text in front of a PEM block may begin.
+  if (document.empty() || document.front() != '\x30' || document.find("-----BEGIN") != std::string_view::npos) {
+    return ParsePem(document);
+  }
+  if (document.size() > kLargestDocument) {
+    return absl::InvalidArgumentError(absl::StrCat("the document is larger than ", kLargestDocument, " octets"));
+  }
+  ASSIGN_OR_RETURN(RevocationList list, ParseDer(document));
+  return std::vector<RevocationList>{std::move(list)};
+}
+
+absl::Status RevocationList::CheckIssuedBy(const std::vector<Certificate>& authorities) const {
+  bool known = false;
+  for (const Certificate& authority : authorities) {
+    if (X509_NAME_cmp(X509_get_subject_name(authority.x509()), X509_CRL_get_issuer(crl())) != 0) continue;
+    known = true;
+    if (X509_CRL_verify(crl(), X509_get0_pubkey(authority.x509())) == 1) return absl::OkStatus();
+  }
+  trust::TakeError();
+  const std::string list = absl::StrCat("the revocation list of ", trust::PrintableText(issuer()));
+  if (known) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(list, " has a signature that does not verify with its issuer's key"));
+  }
+  return absl::NotFoundError(absl::StrCat(list, " was not issued by one of the identity CAs"));
+}
+
 absl::Status RevocationList::CheckSupersedes(const RevocationList& older) const {
   const auto refuse = [this](std::string_view reason) {
     return absl::FailedPreconditionError(absl::StrCat("the revocation list of ", trust::PrintableText(issuer()), " ",
@@ -130,6 +175,7 @@ RevocationList::RevocationList(std::shared_ptr<const Parsed> parsed) : parsed_(s
 const std::string& RevocationList::issuer() const { return parsed_->issuer; }
 const std::string& RevocationList::issuer_der() const { return parsed_->issuer_der; }
 const std::string& RevocationList::number() const { return parsed_->number; }
+const std::string& RevocationList::authority_key() const { return parsed_->authority_key; }
 absl::Time RevocationList::this_update() const { return parsed_->this_update; }
 absl::Time RevocationList::next_update() const { return parsed_->next_update; }
 size_t RevocationList::size() const { return parsed_->size; }

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "daemon/trust/certificate.h"
 
 namespace ddskey {
 
@@ -28,12 +29,18 @@ class RevocationList {
   // one comes (nextUpdate), or are signed with a weak hash. Whether the signature is good is not looked at.
   static absl::StatusOr<std::vector<RevocationList>> ParsePem(std::string_view pem);
 
+  // Parse reads a document that is either PEM, as above, or one list in DER, of the same size at most.
+  static absl::StatusOr<std::vector<RevocationList>> Parse(std::string_view document);
+
   // RFC 2253 text form, control and non-ASCII characters escaped.
   const std::string& issuer() const;
   // DER of the issuer's Name.
   const std::string& issuer_der() const;
   // CRL number (5.2.3), hexadecimal, lower case, without leading zeros; empty if it has none.
   const std::string& number() const;
+  // Names the issuer's key (authorityKeyIdentifier, 5.2.1), hexadecimal; empty if it does not. Lists of CAs that share
+  // a name are told apart by it.
+  const std::string& authority_key() const;
   absl::Time this_update() const;
   absl::Time next_update() const;
   // How many certificates it revokes.
@@ -46,6 +53,10 @@ class RevocationList {
   // CheckSupersedes is OK if this may take the place of `older`, of the same issuer: neither its number is lower nor
   // its thisUpdate older, and it does not lack a number that the older one has (S-8). Else FAILED_PRECONDITION.
   absl::Status CheckSupersedes(const RevocationList& older) const;
+
+  // CheckIssuedBy is OK if one of `authorities` has signed this list. NOT_FOUND if none of them has the issuer's name,
+  // INVALID_ARGUMENT if the signature verifies with the key of none that has.
+  absl::Status CheckIssuedBy(const std::vector<Certificate>& authorities) const;
 
   // crl lends the parsed form to trust/ and its tests.
   X509_CRL* crl() const;

@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_replace.h"
 #include "test/support/pki.h"
 #include "test/support/status_matchers.h"
 
@@ -82,6 +84,40 @@ TEST_F(RevocationListTest, S8AnOlderListNeverTakesThePlaceOfANewer) {
   EXPECT_THAT(List("").CheckSupersedes(List("020101")), StatusIs(kStays, HasSubstr("no number")));
   EXPECT_THAT(List("020103", absl::Hours(2)).CheckSupersedes(List("020102", absl::Hours(1))),
               StatusIs(kStays, HasSubstr("older (thisUpdate)")));
+}
+
+TEST_F(RevocationListTest, ReadsOneListInDerAsWell) {
+  ASSERT_OK_AND_ASSIGN(const auto lists, RevocationList::Parse(ca_.Crl({})));
+  const std::string base64 = absl::StrReplaceAll(
+      lists[0].pem(), {{"-----BEGIN X509 CRL-----", ""}, {"-----END X509 CRL-----", ""}, {"\n", ""}});
+  std::string der;
+  ASSERT_TRUE(absl::Base64Unescape(base64, &der));
+  ASSERT_OK_AND_ASSIGN(const auto again, RevocationList::Parse(der));
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(again[0].digest(), lists[0].digest());
+  EXPECT_THAT(RevocationList::Parse(der.substr(0, der.size() - 1)), StatusIs(kInvalid));
+  EXPECT_THAT(RevocationList::Parse(der + "0"), StatusIs(kInvalid));
+  EXPECT_THAT(RevocationList::Parse(""), StatusIs(kInvalid));
+  EXPECT_THAT(RevocationList::Parse("0"), StatusIs(kInvalid));
+}
+
+TEST_F(RevocationListTest, TellsWhoseItIsByNameAndSignature) {
+  ASSERT_OK_AND_ASSIGN(const auto mine, Certificate::ParsePem(ca_.certificate()));
+  ASSERT_OK_AND_ASSIGN(const auto others, Certificate::ParsePem(TestCa::Root("root").certificate()));
+  ASSERT_OK_AND_ASSIGN(const auto strangers, Certificate::ParsePem(TestCa::Root("stranger").certificate()));
+  const RevocationList list = List("020101");
+  EXPECT_OK(list.CheckIssuedBy(mine));
+  EXPECT_OK(list.CheckIssuedBy({others.front(), mine.front()})) << "two CAs of one name";
+  EXPECT_THAT(list.CheckIssuedBy(others), StatusIs(kInvalid, HasSubstr("does not verify")));
+  EXPECT_THAT(list.CheckIssuedBy(strangers), StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_F(RevocationListTest, TellsWhichKeyOfItsIssuerSignedIt) {
+  EXPECT_EQ(List("020101").authority_key(), "");
+  // A SEQUENCE of one key identifier, [0].
+  ASSERT_OK_AND_ASSIGN(const auto lists, RevocationList::ParsePem(ca_.Crl({}, absl::Now(), absl::Now() + absl::Hours(1),
+                                                                          {{"2.5.29.35", "DER:3006800401020304"}})));
+  EXPECT_EQ(lists[0].authority_key(), "01020304");
 }
 
 }  // namespace

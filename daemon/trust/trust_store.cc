@@ -28,8 +28,11 @@ struct TrustStore::Parsed {
   std::string digest;
   OpensslPtr<X509_STORE> store{X509_STORE_new()};
 
+  absl::Status AddAllAnchors(const std::vector<std::string>& documents);
   absl::Status AddAnchors(const std::string& document);
-  absl::Status AddLists(const std::string& document, OtherIssuers others);
+  absl::Status AddLists(const std::vector<RevocationList>& added, OtherIssuers others);
+  // Finish makes the trust store of what was added.
+  static std::shared_ptr<const TrustStore> Finish(std::unique_ptr<Parsed> parsed);
   void FindRevokedAnchors();
 };
 
@@ -63,19 +66,9 @@ absl::Status CheckAnchor(const Certificate& anchor) {
 // CheckList makes sure that `list` is of one of the anchors. One of somebody else is taken in the store of an identity,
 // where an intermediate CA may have made it: OpenSSL checks it with that one's certificate when a peer brings it.
 absl::Status CheckList(const RevocationList& list, const std::vector<Certificate>& anchors, OtherIssuers others) {
-  const auto refuse = [&list](const char* reason) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the revocation list of ", trust::PrintableText(list.issuer()), " ", reason));
-  };
-  bool known = false;
-  for (const Certificate& anchor : anchors) {
-    if (X509_NAME_cmp(X509_get_subject_name(anchor.x509()), X509_CRL_get_issuer(list.crl())) != 0) continue;
-    known = true;
-    if (X509_CRL_verify(list.crl(), X509_get0_pubkey(anchor.x509())) == 1) return absl::OkStatus();
-  }
-  trust::TakeError();
-  if (known) return refuse("has a signature that does not verify with its issuer's key");
-  return others == OtherIssuers::kAccept ? absl::OkStatus() : refuse("was not issued by one of the identity CAs");
+  const absl::Status issued = list.CheckIssuedBy(anchors);
+  if (absl::IsNotFound(issued) && others == OtherIssuers::kAccept) return absl::OkStatus();
+  return issued.ok() ? issued : absl::InvalidArgumentError(issued.message());
 }
 
 }  // namespace
@@ -92,9 +85,8 @@ absl::Status TrustStore::Parsed::AddAnchors(const std::string& document) {
   return absl::OkStatus();
 }
 
-absl::Status TrustStore::Parsed::AddLists(const std::string& document, OtherIssuers others) {
-  ASSIGN_OR_RETURN(const std::vector<RevocationList> parsed, RevocationList::ParsePem(document));
-  for (const RevocationList& list : parsed) {
+absl::Status TrustStore::Parsed::AddLists(const std::vector<RevocationList>& added, OtherIssuers others) {
+  for (const RevocationList& list : added) {
     RETURN_IF_ERROR(CheckList(list, anchors, others));
     if (!digests.insert("list" + list.digest()).second) continue;
     moments.insert(moments.end(), {list.this_update(), list.next_update()});
@@ -119,19 +111,39 @@ void TrustStore::Parsed::FindRevokedAnchors() {
 TrustStore::TrustStore(std::unique_ptr<const Parsed> parsed) : parsed_(std::move(parsed)) {}
 TrustStore::~TrustStore() = default;
 
-absl::StatusOr<std::shared_ptr<const TrustStore>> TrustStore::Parse(const std::vector<std::string>& anchors,
-                                                                    const std::vector<std::string>& revocation_lists,
-                                                                    OtherIssuers others) {
-  auto parsed = std::make_unique<Parsed>();
-  RETURN_IF_ERROR(ForEach("identity CA", anchors, kAnchorOctets,
-                          [&](const std::string& document) { return parsed->AddAnchors(document); }));
-  if (parsed->anchors.empty()) return absl::InvalidArgumentError("there is no identity CA");
-  RETURN_IF_ERROR(ForEach("revocation list", revocation_lists, RevocationList::kLargestDocument,
-                          [&](const std::string& document) { return parsed->AddLists(document, others); }));
+std::shared_ptr<const TrustStore> TrustStore::Parsed::Finish(std::unique_ptr<Parsed> parsed) {
   parsed->FindRevokedAnchors();
   std::sort(parsed->moments.begin(), parsed->moments.end());
   parsed->digest = trust::Sha256(absl::StrJoin(parsed->digests, ""));
   return std::shared_ptr<const TrustStore>(new TrustStore(std::move(parsed)));
+}
+
+absl::Status TrustStore::Parsed::AddAllAnchors(const std::vector<std::string>& documents) {
+  RETURN_IF_ERROR(ForEach("identity CA", documents, kAnchorOctets,
+                          [this](const std::string& document) { return AddAnchors(document); }));
+  return anchors.empty() ? absl::InvalidArgumentError("there is no identity CA") : absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<const TrustStore>> TrustStore::Parse(const std::vector<std::string>& anchors,
+                                                                    const std::vector<std::string>& revocation_lists,
+                                                                    OtherIssuers others) {
+  auto parsed = std::make_unique<Parsed>();
+  RETURN_IF_ERROR(parsed->AddAllAnchors(anchors));
+  RETURN_IF_ERROR(ForEach("revocation list", revocation_lists, RevocationList::kLargestDocument,
+                          [&](const std::string& document) -> absl::Status {
+                            ASSIGN_OR_RETURN(const auto lists, RevocationList::ParsePem(document));
+                            return parsed->AddLists(lists, others);
+                          }));
+  return Parsed::Finish(std::move(parsed));
+}
+
+absl::StatusOr<std::shared_ptr<const TrustStore>> TrustStore::Make(const std::vector<std::string>& anchors,
+                                                                   const std::vector<RevocationList>& revocation_lists,
+                                                                   OtherIssuers others) {
+  auto parsed = std::make_unique<Parsed>();
+  RETURN_IF_ERROR(parsed->AddAllAnchors(anchors));
+  RETURN_IF_ERROR(parsed->AddLists(revocation_lists, others));
+  return Parsed::Finish(std::move(parsed));
 }
 
 const std::string& TrustStore::digest() const { return parsed_->digest; }

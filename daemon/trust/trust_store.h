@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "daemon/trust/certificate.h"
+#include "daemon/trust/revocation_list.h"
 
 namespace ddskey {
 
@@ -27,6 +28,11 @@ class TrustStore {
   static absl::StatusOr<std::shared_ptr<const TrustStore>> Parse(const std::vector<std::string>& anchors,
                                                                  const std::vector<std::string>& revocation_lists,
                                                                  OtherIssuers others = OtherIssuers::kRefuse);
+
+  // Make is the same of lists that were parsed before, whose parsed form it shares.
+  static absl::StatusOr<std::shared_ptr<const TrustStore>> Make(const std::vector<std::string>& anchors,
+                                                                const std::vector<RevocationList>& revocation_lists,
+                                                                OtherIssuers others);
 
   ~TrustStore();
 
