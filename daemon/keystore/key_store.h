@@ -80,6 +80,15 @@ struct Identity {
   const KeyGeneration& current() const;
 };
 
+// FileRevocationList is a certificate revocation list that was taken from a file.
+struct FileRevocationList {
+  std::string path;
+  // What tells the lists of a file apart; as in StoredRevocationList.
+  std::string issuer;
+  std::string authority_key;
+  std::string der;
+};
+
 // KeyStore keeps identities in an SQLite database, with full synchronisation and one transaction a change: a call that
 // returned OK survives kill -9 and power loss, one that did not return left nothing half-done. Thread-safe.
 class KeyStore {
@@ -120,6 +129,20 @@ class KeyStore {
 
   // PurgeIdentity erases an identity, deleted before or not, with its keys, and frees its name. NOT_FOUND if absent.
   virtual absl::Status PurgeIdentity(const KeyName& name) = 0;
+
+  // SaveFileList keeps a revocation list in the place of the one of the same path, issuer and authority key.
+  virtual absl::Status SaveFileList(const FileRevocationList& list) = 0;
+
+  // LoadFileLists returns the lists that were saved, by path; from the disk, not from memory.
+  virtual absl::StatusOr<std::vector<FileRevocationList>> LoadFileLists() = 0;
+
+  // ForgetFileLists removes the lists of one path.
+  virtual absl::Status ForgetFileLists(const std::string& path) = 0;
+
+  // SaveLastGoodTime keeps, to the microsecond, the last time at which the clock was known to be right;
+  // LoadLastGoodTime returns it, or the infinite past if none was saved.
+  virtual absl::Status SaveLastGoodTime(absl::Time time) = 0;
+  virtual absl::StatusOr<absl::Time> LoadLastGoodTime() = 0;
 
   // Find returns the identity, also a deleted one, or NOT_FOUND. It is answered from memory: the snapshot is shared and
   // immutable, and a change made by any call above is seen by every Find that begins after that call returned.

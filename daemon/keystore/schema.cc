@@ -86,7 +86,24 @@ INSERT INTO revocation_list (identity_id, issuer, number, list, created)
 DROP TABLE old_revocation_list;
 )";
 
-constexpr Migration kMigrations[] = {{1, kVersion1}, {2, kVersion2}};
+// What was taken from files of revocation lists, by the path of the file, so that an older one is known as such after a
+// restart; and the last time at which the clock was known to be right.
+constexpr char kVersion3[] = R"(
+CREATE TABLE file_revocation_list (
+  path TEXT NOT NULL,
+  issuer BLOB NOT NULL,
+  authority_key BLOB NOT NULL,
+  list BLOB NOT NULL,
+  created INTEGER NOT NULL,
+  PRIMARY KEY (path, issuer, authority_key)
+) STRICT;
+CREATE TABLE clock (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  last_good INTEGER NOT NULL
+) STRICT;
+)";
+
+constexpr Migration kMigrations[] = {{1, kVersion1}, {2, kVersion2}, {3, kVersion3}};
 
 // KeepCopy leaves the database as it is in the file `copy`: complete and on the disk, or not there.
 absl::Status KeepCopy(Database& database, const std::string& copy) {

@@ -37,6 +37,11 @@ class SqliteKeyStore : public KeyStore {
                         const IdentityTrust& trust) override;
   absl::Status DeleteIdentity(const KeyName& name) override;
   absl::Status PurgeIdentity(const KeyName& name) override;
+  absl::Status SaveFileList(const FileRevocationList& list) override;
+  absl::StatusOr<std::vector<FileRevocationList>> LoadFileLists() override;
+  absl::Status ForgetFileLists(const std::string& path) override;
+  absl::Status SaveLastGoodTime(absl::Time time) override;
+  absl::StatusOr<absl::Time> LoadLastGoodTime() override;
   absl::StatusOr<std::shared_ptr<const Identity>> Find(const KeyName& name) const override;
   std::vector<std::shared_ptr<const Identity>> List() const override;
 

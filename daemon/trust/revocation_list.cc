@@ -6,7 +6,6 @@
 
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/trust/openssl.h"
 #include "daemon/trust/pem.h"
@@ -72,15 +71,15 @@ absl::StatusOr<std::string> NumberOf(const X509_CRL* crl) {
   return number;
 }
 
-// AuthorityKeyOf is the key identifier of the issuer in hexadecimal; empty if there is none that can be read.
+// AuthorityKeyOf is the key identifier of the issuer; empty if there is none that can be read.
 std::string AuthorityKeyOf(const X509_CRL* crl) {
   auto* const identifier =
       static_cast<AUTHORITY_KEYID*>(X509_CRL_get_ext_d2i(crl, NID_authority_key_identifier, nullptr, nullptr));
   if (identifier == nullptr) return {};
   std::string key;
   if (const ASN1_OCTET_STRING* octets = identifier->keyid; octets != nullptr) {
-    key = absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(ASN1_STRING_get0_data(octets)),
-                                                   static_cast<size_t>(ASN1_STRING_length(octets))));
+    key.assign(reinterpret_cast<const char*>(ASN1_STRING_get0_data(octets)),
+               static_cast<size_t>(ASN1_STRING_length(octets)));
   }
   AUTHORITY_KEYID_free(identifier);
   return key;
@@ -180,6 +179,7 @@ absl::Time RevocationList::this_update() const { return parsed_->this_update; }
 absl::Time RevocationList::next_update() const { return parsed_->next_update; }
 size_t RevocationList::size() const { return parsed_->size; }
 const std::string& RevocationList::digest() const { return parsed_->digest; }
+const std::string& RevocationList::der() const { return parsed_->der; }
 std::string RevocationList::pem() const { return trust::WritePem(kLabel, parsed_->der); }
 X509_CRL* RevocationList::crl() const { return parsed_->crl.get(); }
 

@@ -47,6 +47,7 @@ class RevocationList {
   size_t size() const;
   // SHA-256 of the DER form, 32 octets.
   const std::string& digest() const;
+  const std::string& der() const;
   // pem is one X509 CRL block, without text.
   std::string pem() const;
 
