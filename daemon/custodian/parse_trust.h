@@ -2,9 +2,11 @@
 #define DAEMON_CUSTODIAN_PARSE_TRUST_H_
 
 #include <memory>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "daemon/keystore/key_store.h"
+#include "daemon/trust/revocation_list.h"
 #include "daemon/trust/trust_store.h"
 
 namespace ddskey {
@@ -12,6 +14,13 @@ namespace ddskey {
 // ParseTrust parses what is stored of an identity's trust, or is to be. Unlike a caller's, it may hold revocation lists
 // of intermediate CAs.
 absl::StatusOr<std::shared_ptr<const TrustStore>> ParseTrust(const IdentityTrust& trust);
+
+// ParseLists parses the revocation lists of `trust`.
+absl::StatusOr<std::vector<RevocationList>> ParseLists(const IdentityTrust& trust);
+
+// MakeTrust is ParseTrust with `lists` instead of those of `trust`.
+absl::StatusOr<std::shared_ptr<const TrustStore>> MakeTrust(const IdentityTrust& trust,
+                                                            const std::vector<RevocationList>& lists);
 
 }  // namespace ddskey
 

@@ -1,6 +1,7 @@
 #include "daemon/custodian/trust_cache.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "daemon/custodian/parse_trust.h"
@@ -37,17 +38,49 @@ absl::StatusOr<std::shared_ptr<const TrustStore>> TrustCache::Get(const std::vec
   return store;
 }
 
+absl::StatusOr<TrustCache::OwnEntry> TrustCache::Parse(const std::shared_ptr<const Identity>& identity) {
+  OwnEntry entry;
+  entry.identity = identity;
+  ASSIGN_OR_RETURN(entry.lists, ParseLists(identity->trust));
+  ASSIGN_OR_RETURN(entry.anchors, Certificate::ParsePem(identity->trust.anchors));
+  return entry;
+}
+
+absl::Status TrustCache::Renew(const Identity& identity, std::shared_ptr<const ListsInForce> in_force,
+                               OwnEntry& entry) {
+  const std::vector<RevocationList> lists =
+      in_force == nullptr ? entry.lists : in_force->For(identity.name.text(), entry.anchors, entry.lists);
+  std::vector<std::string> digests;
+  for (const RevocationList& list : lists) digests.push_back(list.digest());
+  // Most changes of files concern other identities.
+  if (entry.store == nullptr || digests != entry.digests) {
+    ASSIGN_OR_RETURN(entry.store, MakeTrust(identity.trust, lists));
+  }
+  entry.in_force = std::move(in_force);
+  entry.digests = std::move(digests);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::shared_ptr<const TrustStore>> TrustCache::Of(const std::shared_ptr<const Identity>& identity) {
+  const std::shared_ptr<const ListsInForce> in_force = files_ == nullptr ? nullptr : files_->in_force();
+  std::optional<OwnEntry> entry;
   {
     const std::lock_guard lock(mutex_);
     const auto found = own_.find(identity.get());
     // Another identity may have had this address before.
-    if (found != own_.end() && !found->second.identity.expired()) return found->second.store;
+    if (found != own_.end() && !found->second.identity.expired()) {
+      if (found->second.in_force == in_force) return found->second.store;
+      entry = found->second;
+    }
   }
-  ASSIGN_OR_RETURN(std::shared_ptr<const TrustStore> store, ParseTrust(identity->trust));
+  if (!entry.has_value()) {
+    ASSIGN_OR_RETURN(entry, Parse(identity));
+  }
+  RETURN_IF_ERROR(Renew(*identity, in_force, *entry));
+  std::shared_ptr<const TrustStore> store = entry->store;
   const std::lock_guard lock(mutex_);
-  std::erase_if(own_, [](const auto& entry) { return entry.second.identity.expired(); });
-  own_.insert_or_assign(identity.get(), OwnEntry{identity, store});
+  std::erase_if(own_, [](const auto& other) { return other.second.identity.expired(); });
+  own_.insert_or_assign(identity.get(), *std::move(entry));
   return store;
 }
 
