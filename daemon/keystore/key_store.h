@@ -39,6 +39,8 @@ struct KeyGeneration {
   std::string certificate_chain;
   // Kept to the microsecond.
   absl::Time created;
+  // When it became kOld; the infinite past before.
+  absl::Time replaced = absl::InfinitePast();
 };
 
 // StoredRevocationList is a certificate revocation list of an identity's trust store.
@@ -72,12 +74,18 @@ struct IdentityTrust {
 struct Identity {
   KeyName name;
   bool deleted = false;
-  // Oldest first; exactly one is kCurrent.
+  // By number; exactly one is kCurrent, at most one kNext.
   std::vector<KeyGeneration> generations;
   IdentityTrust trust;
+  // Names this identity for ever, whatever becomes of its keys: the uuid of its first generation.
+  std::string uuid = {};
+  // Taken out of use for a while.
+  bool disabled = false;
 
   // current returns the generation that is kCurrent.
   const KeyGeneration& current() const;
+  // next returns the generation that is kNext, or null.
+  const KeyGeneration* next() const;
 };
 
 // FileRevocationList is a certificate revocation list that was taken from a file.
@@ -112,6 +120,15 @@ class KeyStore {
   // taken, also by a deleted identity that was not purged (S-14); INVALID_ARGUMENT if the generation is not in order:
   // its backend is unknown, its uuid was used before.
   virtual absl::Status CreateIdentity(const KeyName& name, const KeyGeneration& generation) = 0;
+
+  // AddIdentity adds an identity with all that it has: its uuid, generations, state and trust. Errors as of
+  // CreateIdentity; INVALID_ARGUMENT also if it has not exactly one current generation, or more than one next.
+  virtual absl::Status AddIdentity(const Identity& identity) = 0;
+
+  // ReplaceIdentity puts the generations of `changed`, and whether it is deleted or disabled, in the place of what is
+  // stored under its name; its uuid and trust stay as they are. ABORTED if `expected` is not what Find returns any
+  // more; INVALID_ARGUMENT as of AddIdentity.
+  virtual absl::Status ReplaceIdentity(const std::shared_ptr<const Identity>& expected, const Identity& changed) = 0;
 
   // InstallCertificate sets the chain of the current generation and, unless `anchors` is empty, the anchors. Whether
   // they fit is the caller's to check. NOT_FOUND for an absent or deleted identity; ABORTED if `generation_uuid` is not

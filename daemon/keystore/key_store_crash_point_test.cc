@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/keystore/crash_vfs.h"
 #include "daemon/keystore/sqlite_key_store.h"
+#include "proto/contract/status_macros.h"
 #include "test/support/status_matchers.h"
 #include "test/support/temp_dir.h"
 
@@ -45,7 +46,7 @@ std::string Content(const KeyStore& store) {
   for (const auto& identity : store.List()) {
     const KeyGeneration& key = identity->current();
     absl::StrAppend(&content, identity->name.text(), identity->deleted ? " deleted " : " ", key.uuid, " ", key.blob,
-                    " ", key.certificate_chain, " ", identity->trust.anchors, "\n");
+                    " ", key.certificate_chain, " ", identity->generations.size(), " ", identity->trust.anchors, "\n");
   }
   return content;
 }
@@ -137,6 +138,19 @@ TEST_F(KeyStoreCrashPointTest, InstallsACertificateWithItsAnchorsOrDoesNot) {
   Crash(
       [](KeyStore& store, const std::string&) {
         return store.InstallCertificate(Talker(), "u-1", std::string(20'000, 'C'), std::string(20'000, 'A'));
+      },
+      10);
+}
+
+TEST_F(KeyStoreCrashPointTest, SwitchesGenerationsOrDoesNot) {
+  Crash(
+      [](KeyStore& store, const std::string& backend) -> absl::Status {
+        ASSIGN_OR_RETURN(const auto talker, store.Find(Talker()));
+        Identity changed = *talker;
+        changed.generations.front().state = GenerationState::kOld;
+        changed.generations.push_back(Generation("u-2", backend));
+        changed.generations.back().number = 2;
+        return store.ReplaceIdentity(talker, changed);
       },
       10);
 }

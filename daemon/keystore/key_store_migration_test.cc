@@ -106,6 +106,8 @@ TEST_F(KeyStoreMigrationTest, RevocationListsOfTheFirstSchemaStayWithDefaultOpti
   sqlite3_close(connection);
   ASSERT_OK_AND_ASSIGN(const auto store, KeyStore::Open(path));
   ASSERT_OK_AND_ASSIGN(const auto identity, store->Find(*KeyName::Parse("talker")));
+  EXPECT_EQ(identity->uuid, "u");
+  EXPECT_FALSE(identity->disabled);
   EXPECT_EQ(identity->trust.options, ValidationOptions());
   ASSERT_EQ(identity->trust.revocation_lists.size(), 1U);
   EXPECT_EQ(identity->trust.revocation_lists.front().pem, "l");

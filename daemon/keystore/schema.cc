@@ -103,7 +103,18 @@ CREATE TABLE clock (
 ) STRICT;
 )";
 
-constexpr Migration kMigrations[] = {{1, kVersion1}, {2, kVersion2}, {3, kVersion3}};
+// An identity keeps its own name when its first generation goes. `replaced` is when a generation became old; a key that
+// was made old before this schema was never in use by it, so none has to be set.
+constexpr char kVersion4[] = R"(
+ALTER TABLE identity ADD COLUMN uuid TEXT NOT NULL DEFAULT '';
+UPDATE identity SET uuid = COALESCE(
+  (SELECT uuid FROM generation WHERE identity_id = identity.id ORDER BY number LIMIT 1), '');
+ALTER TABLE identity ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1));
+ALTER TABLE generation ADD COLUMN replaced INTEGER;
+CREATE UNIQUE INDEX next_generation ON generation (identity_id) WHERE state = 1;
+)";
+
+constexpr Migration kMigrations[] = {{1, kVersion1}, {2, kVersion2}, {3, kVersion3}, {4, kVersion4}};
 
 // KeepCopy leaves the database as it is in the file `copy`: complete and on the disk, or not there.
 absl::Status KeepCopy(Database& database, const std::string& copy) {

@@ -42,11 +42,6 @@ absl::Status PrepareNew(const std::string& path, std::span<const Migration> migr
   return RenameFile(unfinished, path);
 }
 
-bool IsKnown(const KeyGeneration& generation) {
-  return ParseAlgorithm(AlgorithmName(generation.algorithm)).has_value() &&
-         ParsePurpose(PurposeName(generation.purpose)).has_value();
-}
-
 absl::StatusOr<KeyGeneration> ReadGeneration(const Statement& row) {
   KeyGeneration generation;
   generation.uuid = row.String(0);
@@ -59,7 +54,9 @@ absl::StatusOr<KeyGeneration> ReadGeneration(const Statement& row) {
   generation.public_key = row.String(7);
   generation.certificate_chain = row.String(8);
   generation.created = absl::FromUnixMicros(row.Integer(9));
-  if (!IsKnown(generation)) {
+  if (generation.state == GenerationState::kOld) generation.replaced = absl::FromUnixMicros(row.Integer(10));
+  if (!ParseAlgorithm(AlgorithmName(generation.algorithm)).has_value() ||
+      !ParsePurpose(PurposeName(generation.purpose)).has_value()) {
     return Damaged(absl::StrCat("key ", generation.uuid, " has an unknown algorithm or purpose"));
   }
   return generation;
@@ -86,6 +83,11 @@ const KeyGeneration& Identity::current() const {
   // The store loads no identity without one.
   if (found == generations.end()) std::abort();
   return *found;
+}
+
+const KeyGeneration* Identity::next() const {
+  const auto found = std::ranges::find(generations, GenerationState::kNext, &KeyGeneration::state);
+  return found == generations.end() ? nullptr : &*found;
 }
 
 absl::StatusOr<std::unique_ptr<KeyStore>> KeyStore::Open(const std::string& path) {
@@ -129,22 +131,27 @@ absl::StatusOr<std::shared_ptr<const Identity>> SqliteKeyStore::Load(const KeyNa
   ASSIGN_OR_RETURN(
       Statement row,
       database_->Query("SELECT id, deleted, anchors, key_usage, missing_list, outdated_list, permissions_sha256,"
-                       " keep_pem_text, ocsp_response FROM identity WHERE name = ?",
+                       " keep_pem_text, ocsp_response, uuid, disabled FROM identity WHERE name = ?",
                        std::string_view(name.text())));
   ASSIGN_OR_RETURN(const bool found, row.Step());
   if (!found) return std::shared_ptr<const Identity>();
-  auto identity = std::make_shared<Identity>(
-      Identity{.name = name, .deleted = row.Integer(1) != 0, .generations = {}, .trust = ReadTrust(row)});
+  auto identity = std::make_shared<Identity>(Identity{.name = name,
+                                                      .deleted = row.Integer(1) != 0,
+                                                      .generations = {},
+                                                      .trust = ReadTrust(row),
+                                                      .uuid = row.String(9),
+                                                      .disabled = row.Integer(10) != 0});
   RETURN_IF_ERROR(LoadGenerations(row.Integer(0), *identity));
   RETURN_IF_ERROR(LoadRevocationLists(row.Integer(0), *identity));
   return identity;
 }
 
 absl::Status SqliteKeyStore::LoadGenerations(int64_t row, Identity& identity) {
-  ASSIGN_OR_RETURN(Statement generations,
-                   database_->Query("SELECT uuid, number, state, backend_uuid, algorithm, purpose, blob, public_key,"
-                                    " certificate_chain, created FROM generation WHERE identity_id = ? ORDER BY number",
-                                    row));
+  ASSIGN_OR_RETURN(
+      Statement generations,
+      database_->Query("SELECT uuid, number, state, backend_uuid, algorithm, purpose, blob, public_key,"
+                       " certificate_chain, created, replaced FROM generation WHERE identity_id = ? ORDER BY number",
+                       row));
   bool has_current = false;
   while (true) {
     ASSIGN_OR_RETURN(const bool more, generations.Step());
@@ -215,33 +222,6 @@ absl::StatusOr<std::string> SqliteKeyStore::RegisterBackend(const std::string& n
   return uuid;
 }
 
-absl::Status SqliteKeyStore::CreateIdentity(const KeyName& name, const KeyGeneration& generation) {
-  if (generation.state != GenerationState::kCurrent || !IsKnown(generation)) {
-    return absl::InvalidArgumentError(
-        "the first generation of a key must be current, of a known algorithm and purpose");
-  }
-  std::string uuid = generation.uuid;
-  if (uuid.empty()) {
-    ASSIGN_OR_RETURN(uuid, NewUuid());
-  }
-  const std::lock_guard lock(writing_);
-  if (const auto taken = Find(name); taken.ok()) {
-    return absl::AlreadyExistsError(absl::StrCat("there is a key named ", name.text(),
-                                                 (*taken)->deleted ? ", deleted but not purged" : " already"));
-  }
-  return Change(name, [&]() -> absl::Status {
-    RETURN_IF_ERROR(database_->Run("INSERT INTO identity (name, created) VALUES (?, ?)", std::string_view(name.text()),
-                                   absl::ToUnixMicros(generation.created)));
-    return database_->Run(
-        "INSERT INTO generation (uuid, identity_id, number, state, backend_uuid, algorithm, purpose, blob, public_key,"
-        " certificate_chain, created) VALUES (?, last_insert_rowid(), ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        std::string_view(uuid), static_cast<int64_t>(generation.number), static_cast<int64_t>(generation.state),
-        std::string_view(generation.backend_uuid), static_cast<int64_t>(generation.algorithm),
-        static_cast<int64_t>(generation.purpose), Octets{generation.blob}, Octets{generation.public_key},
-        Octets{generation.certificate_chain}, absl::ToUnixMicros(generation.created));
-  });
-}
-
 absl::Status SqliteKeyStore::InstallCertificate(const KeyName& name, const std::string& generation_uuid,
                                                 const std::string& certificate_chain, const std::string& anchors) {
   const std::lock_guard lock(writing_);
@@ -265,27 +245,7 @@ absl::Status SqliteKeyStore::SetTrust(const KeyName& name, const std::shared_ptr
   ASSIGN_OR_RETURN(const std::shared_ptr<const Identity> identity, Find(name));
   if (identity->deleted) return NotFound(name);
   if (identity != expected) return absl::AbortedError(absl::StrCat("the key ", name.text(), " was changed meanwhile"));
-  return Change(name, [&]() -> absl::Status {
-    const std::string_view text(name.text());
-    const ValidationOptions& options = trust.options;
-    RETURN_IF_ERROR(database_->Run(
-        "UPDATE identity SET anchors = ?, key_usage = ?, missing_list = ?, outdated_list = ?, permissions_sha256 = ?,"
-        " keep_pem_text = ?, ocsp_response = ? WHERE name = ?",
-        Octets{trust.anchors}, static_cast<int64_t>(options.key_usage),
-        static_cast<int64_t>(options.missing_revocation_list), static_cast<int64_t>(options.outdated_revocation_list),
-        Octets{trust.permissions_sha256}, static_cast<int64_t>(trust.keep_pem_text), Octets{trust.ocsp_response},
-        text));
-    RETURN_IF_ERROR(database_->Run(
-        "DELETE FROM revocation_list WHERE identity_id = (SELECT id FROM identity WHERE name = ?)", text));
-    for (const StoredRevocationList& list : trust.revocation_lists) {
-      RETURN_IF_ERROR(
-          database_->Run("INSERT INTO revocation_list (identity_id, issuer, authority_key, number, list, created)"
-                         " VALUES ((SELECT id FROM identity WHERE name = ?), ?, ?, ?, ?, ?)",
-                         text, Octets{list.issuer}, Octets{list.authority_key}, Octets{list.number}, Octets{list.pem},
-                         absl::ToUnixMicros(absl::Now())));
-    }
-    return absl::OkStatus();
-  });
+  return Change(name, [&] { return WriteTrust(name, trust); });
 }
 
 absl::Status SqliteKeyStore::DeleteIdentity(const KeyName& name) {

@@ -31,6 +31,8 @@ class SqliteKeyStore : public KeyStore {
 
   absl::StatusOr<std::string> RegisterBackend(const std::string& name, const std::string& kind) override;
   absl::Status CreateIdentity(const KeyName& name, const KeyGeneration& generation) override;
+  absl::Status AddIdentity(const Identity& identity) override;
+  absl::Status ReplaceIdentity(const std::shared_ptr<const Identity>& expected, const Identity& changed) override;
   absl::Status InstallCertificate(const KeyName& name, const std::string& generation_uuid,
                                   const std::string& certificate_chain, const std::string& anchors) override;
   absl::Status SetTrust(const KeyName& name, const std::shared_ptr<const Identity>& expected,
@@ -55,6 +57,10 @@ class SqliteKeyStore : public KeyStore {
   absl::StatusOr<std::shared_ptr<const Identity>> Load(const KeyName& name);
   absl::Status LoadGenerations(int64_t row, Identity& identity);
   absl::Status LoadRevocationLists(int64_t row, Identity& identity);
+  // Insert and Write are parts of a transaction.
+  absl::Status InsertIdentity(const Identity& identity);
+  absl::Status InsertGeneration(const KeyName& name, const KeyGeneration& generation);
+  absl::Status WriteTrust(const KeyName& name, const IdentityTrust& trust);
   // Change makes `change` of the identity `name` a transaction, and shows its result when it is on the disk.
   absl::Status Change(const KeyName& name, const std::function<absl::Status()>& change);
   void Show(const KeyName& name, std::shared_ptr<const Identity> identity);
