@@ -5,6 +5,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "daemon/custodian/identity_life.h"
 #include "daemon/handshake/digest.h"
 #include "daemon/handshake/participant_data.h"
 #include "proto/contract/status_macros.h"
@@ -17,9 +18,6 @@ absl::Status NeedsCertificate(const std::string& key_name, std::string_view prob
   return absl::FailedPreconditionError(absl::StrCat("the key \"", key_name, "\" ", std::string(problem),
                                                     "; install a certificate with: ddskeyctl cert install ", key_name));
 }
-
-// UuidOf names an identity for ever, by its first key.
-const std::string& UuidOf(const Identity& identity) { return identity.generations.front().uuid; }
 
 std::string HexPrefix(const std::string& digest) { return absl::BytesToHexString(digest.substr(0, 8)); }
 
@@ -45,6 +43,7 @@ absl::StatusOr<std::shared_ptr<const Identity>> Admission::FindPermitted(const S
   if (!name.has_value()) return refuse("this is not a key name");
   const auto identity = parts_.keys.Find(*name);
   if (!identity.ok() || (*identity)->deleted) return refuse("there is no such key");
+  if ((*identity)->disabled) return refuse("the key is disabled");
   if ((*identity)->current().purpose != KeyPurpose::kHandshake) {
     return refuse("the key was not made for handshakes");  // S-1
   }
@@ -107,7 +106,8 @@ absl::StatusOr<LocalIdentity> Admission::Validate(const Subject& caller, const L
   if (generation.certificate_chain.empty()) return NeedsCertificate(request.key_name, "has no certificate yet");
   Participant participant;
   participant.key_name = request.key_name;
-  participant.identity_uuid = UuidOf(*identity);
+  participant.identity_uuid = identity->uuid;
+  participant.generation_uuid = generation.uuid;
   participant.domain_id = request.domain_id;
   participant.key_agreement = request.key_agreement;
   RETURN_IF_ERROR(UseTrust(caller, request, identity, participant, trail));
@@ -129,6 +129,7 @@ absl::StatusOr<LocalIdentity> Admission::Validate(const Subject& caller, const L
   participant.guid = AdjustedGuid(certificate.subject_der(), request.candidate_guid);
   ASSIGN_OR_RETURN(std::string ticket, parts_.sealer.Seal(TicketKind::kIdentity, {CallerBinding(caller), ""},
                                                           EncodeParticipant(participant), nullptr));
+  if (parts_.book != nullptr) parts_.book->Note(caller, participant.guid, participant.generation_uuid);
   const Certificate& ca = trust->anchors().front();
   return LocalIdentity{.adjusted_guid = participant.guid,
                        .ticket = std::move(ticket),
@@ -147,7 +148,7 @@ absl::StatusOr<Admitted> Admission::Admit(const Subject& caller, const std::stri
   if (!participant.has_value()) return CannotOpen();
   trail.Key(participant->key_name);
   ASSIGN_OR_RETURN(auto identity, FindPermitted(caller, participant->key_name, trail));
-  if (UuidOf(*identity) != participant->identity_uuid) {
+  if (identity->uuid != participant->identity_uuid) {
     trail.Reason("the key of that name is another one than the participant began with");
     return NotPermitted();
   }
@@ -162,7 +163,30 @@ absl::StatusOr<Admitted> Admission::Admit(const Subject& caller, const std::stri
                                                       : trust_.Of(identity));
   // It may have expired since the participant began.
   RETURN_IF_ERROR(ValidateOwn(caller, participant->key_name, identity->current(), *trust).status());
+  if (parts_.book != nullptr) parts_.book->Note(caller, participant->guid, participant->generation_uuid);
   return Admitted{*std::move(participant), std::move(identity), std::move(trust)};
+}
+
+absl::StatusOr<const KeyGeneration*> Admission::AdmitGeneration(const Subject& caller, const Admitted& admitted,
+                                                                const std::string& uuid, Trail& trail) const {
+  const std::vector<KeyGeneration>& all = admitted.identity->generations;
+  const auto generation = std::ranges::find(all, uuid, &KeyGeneration::uuid);
+  if (generation == all.end() || generation->purpose != KeyPurpose::kHandshake ||
+      !Serves(*generation, parts_.clock())) {
+    trail.Reason("the key generation of the ticket is gone");
+    return NotPermitted();
+  }
+  if (generation->state != GenerationState::kCurrent) {
+    RETURN_IF_ERROR(ValidateOwn(caller, admitted.participant.key_name, *generation, *admitted.trust).status());
+  }
+  return &*generation;
+}
+
+absl::Status Admission::StillServed(const Identity& identity, Trail& trail) const {
+  const auto now = parts_.keys.Find(identity.name);
+  if (now.ok() && (*now)->uuid == identity.uuid && !(*now)->deleted && !(*now)->disabled) return absl::OkStatus();
+  trail.Reason("the key was taken out of use meanwhile");
+  return NotPermitted();
 }
 
 absl::StatusOr<std::shared_ptr<const Certificate>> Admission::AdmitPeer(const Subject& caller, const Admitted& admitted,

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "daemon/custodian/authorizer.h"
 #include "daemon/custodian/participant.h"
+#include "daemon/custodian/participant_book.h"
 #include "daemon/custodian/trust_cache.h"
 #include "daemon/handshake/ticket.h"
 #include "daemon/keystore/key_store.h"
@@ -65,6 +66,8 @@ class Admission {
     CertificateValidator& validator;
     const TicketSealer& sealer;
     std::function<absl::Time()> clock;
+    // Told of every participant that is admitted; may be null.
+    ParticipantBook* book = nullptr;
   };
 
   explicit Admission(Parts parts) : parts_(std::move(parts)) {}
@@ -75,6 +78,14 @@ class Admission {
 
   // Admit opens an identity ticket.
   absl::StatusOr<Admitted> Admit(const Subject& caller, const std::string& identity_ticket, Trail& trail) const;
+
+  // AdmitGeneration finds the key generation that a handshake of the participant began with: the current one, or one
+  // that was replaced so recently that tickets of it are still served (S-5) and whose certificate is good.
+  absl::StatusOr<const KeyGeneration*> AdmitGeneration(const Subject& caller, const Admitted& admitted,
+                                                       const std::string& uuid, Trail& trail) const;
+
+  // StillServed is whether an identity that a step was begun with is still in use when the step ends.
+  absl::Status StillServed(const Identity& identity, Trail& trail) const;
 
   // AdmitPeer validates the certificate of a peer, PEM, for the participant.
   absl::StatusOr<std::shared_ptr<const Certificate>> AdmitPeer(const Subject& caller, const Admitted& admitted,

@@ -1,6 +1,5 @@
 #include "daemon/custodian/authentication_custodian.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,11 +12,6 @@ namespace {
 
 // A device may be asked as long as the ticket lives.
 constexpr std::chrono::seconds kSigningDeadline(120);
-
-const KeyGeneration* FindGeneration(const Identity& identity, const std::string& uuid) {
-  const auto found = std::ranges::find(identity.generations, uuid, &KeyGeneration::uuid);
-  return found == identity.generations.end() ? nullptr : &*found;
-}
 
 SignatureScheme SchemeOf(KeyAlgorithm algorithm) {
   return IsRsa(algorithm) ? SignatureScheme::kRsaPssSha256 : SignatureScheme::kEcdsaSha256;
@@ -55,7 +49,7 @@ struct AuthenticationCustodian::Signing {
 
 AuthenticationCustodian::AuthenticationCustodian(const Parts& parts)
     : parts_(parts),
-      admission_({parts.authorizer, parts.keys, parts.validator, parts.sealer, parts.clock}),
+      admission_({parts.authorizer, parts.keys, parts.validator, parts.sealer, parts.clock, parts.book}),
       deposits_(parts.pool, parts.deposits) {}
 
 void AuthenticationCustodian::End(Trail& trail, const absl::Status& outcome) {
@@ -126,6 +120,7 @@ absl::StatusOr<StepResult> AuthenticationCustodian::ProcessFinalStep(const Subje
   ASSIGN_OR_RETURN(const Admitted admitted, admission_.Admit(caller, identity_ticket, trail));
   ASSIGN_OR_RETURN(const HandshakeState state,
                    OpenStep(TicketKind::kReplySent, caller, admitted.participant, handshake_ticket));
+  RETURN_IF_ERROR(admission_.AdmitGeneration(caller, admitted, state.key_uuid, trail).status());
   ASSIGN_OR_RETURN(const auto peer, admission_.AdmitPeer(caller, admitted, state.peer_certificate, trail));
   ASSIGN_OR_RETURN(const HandshakeMessage final_message, ParseToken(MessageRole::kFinal, message));
   ASSIGN_OR_RETURN(HandshakeOutcome outcome, ProcessFinal(state, final_message, CredentialOf(peer)));
@@ -159,12 +154,9 @@ absl::StatusOr<AuthenticationCustodian::Signing> AuthenticationCustodian::Prepar
 
 absl::StatusOr<AuthenticationCustodian::Signing> AuthenticationCustodian::MakeSigning(
     const Subject& caller, TicketKind kind, Admitted admitted, HandshakeState state,
-    std::shared_ptr<const Certificate> peer, Trail& trail) {
-  const KeyGeneration* generation = FindGeneration(*admitted.identity, state.key_uuid);
-  if (generation == nullptr || generation->purpose != KeyPurpose::kHandshake) {
-    trail.Reason("the key generation of the ticket is gone");
-    return NotPermitted();
-  }
+    std::shared_ptr<const Certificate> peer, Trail& trail) const {
+  ASSIGN_OR_RETURN(const KeyGeneration* const generation,
+                   admission_.AdmitGeneration(caller, admitted, state.key_uuid, trail));
   return Signing{caller,
                  std::move(admitted.participant),
                  kind,
@@ -241,8 +233,10 @@ void AuthenticationCustodian::Sign(absl::StatusOr<Signing> prepared, std::chrono
                         if (signing->ticket.empty()) End(trail, absl::OkStatus());
                         return done(PendingStep(*signing));
                       }
-                      absl::StatusOr<StepResult> result =
-                          signature->ok() ? FinishSigning(*signing, **signature) : signature->status();
+                      absl::Status served = signature->status();
+                      // In an emergency not even a step that waited for its signature is served.
+                      if (served.ok()) served = admission_.StillServed(*signing->identity, trail);
+                      absl::StatusOr<StepResult> result = served.ok() ? FinishSigning(*signing, **signature) : served;
                       End(trail, result.status());
                       done(std::move(result));
                     });
@@ -298,13 +292,20 @@ void AuthenticationCustodian::SignParticipantData(const Subject& caller, std::st
       End(trail, order.status());
       return done(order.status());
     }
-    deposits_.Collect(*std::move(order), until,
-                      [this, trail, done](std::optional<absl::StatusOr<Signature>> signature) mutable {
-                        End(trail, signature.has_value() ? signature->status() : absl::OkStatus());
-                        if (!signature.has_value()) return done(std::optional<Signature>());
-                        if (!signature->ok()) return done(signature->status());
-                        done(std::optional<Signature>(**std::move(signature)));
-                      });
+    deposits_.Collect(
+        *std::move(order), until,
+        [this, caller, identity_ticket, trail, done](std::optional<absl::StatusOr<Signature>> signature) mutable {
+          if (signature.has_value() && signature->ok()) {
+            // It may have been taken out of use meanwhile.
+            if (const auto still = admission_.Admit(caller, identity_ticket, trail); !still.ok()) {
+              signature = still.status();
+            }
+          }
+          End(trail, signature.has_value() ? signature->status() : absl::OkStatus());
+          if (!signature.has_value()) return done(std::optional<Signature>());
+          if (!signature->ok()) return done(signature->status());
+          done(std::optional<Signature>(**std::move(signature)));
+        });
   });
 }
 

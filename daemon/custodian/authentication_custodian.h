@@ -56,6 +56,8 @@ class AuthenticationCustodian {
     // Asked before a caller answers the Request of a peer whose certificate is good, by the certificate's digest; null
     // if there is no limit.
     std::function<absl::Status(const Subject& caller, const std::string& peer_digest)> begin_reply = nullptr;
+    // Told of every participant that is admitted; may be null.
+    ParticipantBook* book = nullptr;
   };
 
   template <typename T>
@@ -102,9 +104,8 @@ class AuthenticationCustodian {
 
   absl::StatusOr<Signing> PrepareSigning(const Subject& caller, const std::string& identity_ticket,
                                          const std::string& sign_ticket, Trail& trail) const;
-  static absl::StatusOr<Signing> MakeSigning(const Subject& caller, TicketKind kind, Admitted admitted,
-                                             HandshakeState state, std::shared_ptr<const Certificate> peer,
-                                             Trail& trail);
+  absl::StatusOr<Signing> MakeSigning(const Subject& caller, TicketKind kind, Admitted admitted, HandshakeState state,
+                                      std::shared_ptr<const Certificate> peer, Trail& trail) const;
   absl::StatusOr<std::string> SealStep(TicketKind kind, const Subject& caller, const Participant& participant,
                                        const HandshakeState& state) const;
   absl::StatusOr<HandshakeState> OpenStep(TicketKind kind, const Subject& caller, const Participant& participant,

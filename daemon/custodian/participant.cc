@@ -30,6 +30,7 @@ std::string EncodeParticipant(const Participant& participant) {
   PutList(writer, participant.anchors);
   PutList(writer, participant.revocation_lists);
   writer.PutNumber(static_cast<uint64_t>(participant.key_agreement));
+  writer.Put(participant.generation_uuid);
   return writer.Take();
 }
 
@@ -45,6 +46,8 @@ std::optional<Participant> DecodeParticipant(std::string_view body) {
   participant.anchors = GetList(reader);
   participant.revocation_lists = GetList(reader);
   participant.key_agreement = static_cast<KeyAgreementChoice>(reader.GetNumber());
+  // A ticket may be older than this field.
+  if (!reader.Done()) participant.generation_uuid = reader.Get();
   if (!reader.Done() || !guid.has_value()) return std::nullopt;
   participant.guid = *guid;
   return participant;

@@ -27,6 +27,8 @@ struct Participant {
   std::vector<std::string> anchors;
   std::vector<std::string> revocation_lists;
   KeyAgreementChoice key_agreement = KeyAgreementChoice::kAuto;
+  // The key generation that was current when the participant began; empty in tickets of a daemon that did not say so.
+  std::string generation_uuid = {};
 };
 
 // EncodeParticipant is the body of an identity ticket; DecodeParticipant the inverse.

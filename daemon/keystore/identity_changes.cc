@@ -115,7 +115,9 @@ absl::Status SqliteKeyStore::ReplaceIdentity(const std::shared_ptr<const Identit
     for (const KeyGeneration& generation : changed.generations) {
       RETURN_IF_ERROR(InsertGeneration(changed.name, generation));
     }
-    return absl::OkStatus();
+    if (changed.current().uuid == expected->current().uuid) return absl::OkStatus();
+    // What a responder said is of the certificate before.
+    return database_->Run("UPDATE identity SET ocsp_response = x'' WHERE name = ?", name);
   });
 }
 

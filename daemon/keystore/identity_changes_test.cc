@@ -61,9 +61,13 @@ class IdentityChangesTest : public testing::Test {
 
 TEST_F(IdentityChangesTest, SwitchesGenerationsInOneChangeAndKeepsTheNameOfTheIdentity) {
   ASSERT_OK(store_->InstallCertificate(name_, "u-1", "first", "anchors"));
+  IdentityTrust trust = Talker()->trust;
+  trust.ocsp_response = "of the first";
+  ASSERT_OK(store_->SetTrust(name_, Talker(), trust));
   Identity changed = *Talker();
   changed.generations.push_back(Generation("u-2", 2, GenerationState::kNext));
   ASSERT_OK(store_->ReplaceIdentity(Talker(), changed));
+  EXPECT_EQ(Talker()->trust.ocsp_response, "of the first");
   EXPECT_EQ(Talker()->current().uuid, "u-1");
   ASSERT_NE(Talker()->next(), nullptr);
   EXPECT_EQ(Talker()->next()->uuid, "u-2");
@@ -84,6 +88,7 @@ TEST_F(IdentityChangesTest, SwitchesGenerationsInOneChangeAndKeepsTheNameOfTheId
     EXPECT_EQ(Talker()->generations[0].replaced, kReplaced);
     EXPECT_EQ(Talker()->generations[0].certificate_chain, "first");
     EXPECT_EQ(Talker()->trust.anchors, "anchors");
+    EXPECT_EQ(Talker()->trust.ocsp_response, "");
     Reopen();
   }
 }

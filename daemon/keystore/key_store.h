@@ -126,7 +126,8 @@ class KeyStore {
   virtual absl::Status AddIdentity(const Identity& identity) = 0;
 
   // ReplaceIdentity puts the generations of `changed`, and whether it is deleted or disabled, in the place of what is
-  // stored under its name; its uuid and trust stay as they are. ABORTED if `expected` is not what Find returns any
+  // stored under its name; its uuid and trust stay as they are, but for the OCSP response when another generation
+  // becomes current. ABORTED if `expected` is not what Find returns any
   // more; INVALID_ARGUMENT as of AddIdentity.
   virtual absl::Status ReplaceIdentity(const std::shared_ptr<const Identity>& expected, const Identity& changed) = 0;
 

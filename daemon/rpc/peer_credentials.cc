@@ -139,6 +139,14 @@ std::optional<uid_t> ParseEffectiveUid(std::string_view status) {
   return ParseNumber<uid_t>(*field);
 }
 
+bool IsSameProcess(pid_t pid, uint64_t start_time) {
+  const absl::StatusOr<std::string> stat = ReadProc(pid, "stat");
+  if (!stat.ok() || ParseStartTime(*stat) != start_time) return false;
+  // One that ended and was not waited for yet is still listed (proc(5)).
+  const size_t state = stat->rfind(") ") + 2;
+  return stat->compare(state, 1, "Z") != 0 && stat->compare(state, 1, "X") != 0;
+}
+
 absl::StatusOr<Subject> AttestPeer(int socket, ProcessLookup lookup) {
   ucred credentials = {};
   socklen_t length = sizeof(credentials);

@@ -27,6 +27,9 @@ enum class ProcessLookup {
 // if the kernel cannot be asked.
 absl::StatusOr<Subject> AttestPeer(int socket, ProcessLookup lookup = ProcessLookup::kBest);
 
+// IsSameProcess is whether the process that has `pid` is the one that began at `start_time` and has not ended.
+bool IsSameProcess(pid_t pid, uint64_t start_time);
+
 // ParseStartTime returns field 22 of the text of /proc/PID/stat. The second field, the program's name, may hold any
 // character, parentheses and line ends included. Exposed for its test.
 std::optional<uint64_t> ParseStartTime(std::string_view stat);

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <fstream>
 #include <memory>
 #include <numeric>
@@ -66,6 +67,20 @@ TEST_P(PeerCredentialsTest, S10TellsUserGroupsAndProcess) {
   const std::string stat = test::ReadFile("/proc/" + std::to_string(child.pid()) + "/stat");
   EXPECT_EQ(subject.start_time, ParseStartTime(stat));
   EXPECT_GT(subject.start_time, 0u);
+}
+
+TEST(IsSameProcessTest, IsNotOfAnotherTimeOrPast) {
+  test::Process::Options options;
+  const auto child = test::Process::Start({"sleep", "60"}, options);
+  const auto start = ParseStartTime(test::ReadFile("/proc/" + std::to_string(child->pid()) + "/stat"));
+  ASSERT_TRUE(start.has_value());
+  EXPECT_TRUE(IsSameProcess(child->pid(), *start));
+  EXPECT_FALSE(IsSameProcess(child->pid(), *start + 1));
+  // Nobody has waited for it yet.
+  child->Signal(SIGKILL);
+  EXPECT_TRUE(test::WaitFor([&] { return !IsSameProcess(child->pid(), *start); }));
+  child->Kill();
+  EXPECT_FALSE(IsSameProcess(child->pid(), *start));
 }
 
 TEST_P(PeerCredentialsTest, S10TellsAllOfManyGroups) {

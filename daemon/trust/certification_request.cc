@@ -160,29 +160,50 @@ OpensslPtr<EVP_PKEY> ReadPublicKey(KeyAlgorithm algorithm, std::string_view der)
   return key;
 }
 
-}  // namespace
-
-absl::StatusOr<CertificationRequest> CertificationRequest::Build(
-    KeyAlgorithm algorithm, std::string_view public_key,
-    const std::vector<std::pair<std::string, std::string>>& subject, const std::vector<std::string>& key_usage) {
+// Complete adds everything but the subject, and returns the octets to be signed.
+absl::StatusOr<std::string> Complete(X509_REQ* request, KeyAlgorithm algorithm, std::string_view public_key,
+                                     const std::vector<std::string>& key_usage) {
   const OpensslPtr<EVP_PKEY> key = ReadPublicKey(algorithm, public_key);
   if (key == nullptr) {
     return absl::InvalidArgumentError(
         absl::StrCat("the public key is not one of ", std::string(AlgorithmName(algorithm))));
   }
-  const OpensslPtr<X509_REQ> request(X509_REQ_new_ex(Library(), nullptr));
-  RETURN_IF_ERROR(SetSubject(request.get(), subject));
-  if (X509_REQ_set_version(request.get(), X509_REQ_VERSION_1) != 1 ||
-      X509_REQ_set_pubkey(request.get(), key.get()) != 1) {
+  if (X509_REQ_set_version(request, X509_REQ_VERSION_1) != 1 || X509_REQ_set_pubkey(request, key.get()) != 1) {
     return absl::InternalError("cannot set the public key of a certification request");
   }
-  RETURN_IF_ERROR(SetKeyUsage(request.get(), key_usage));
+  RETURN_IF_ERROR(SetKeyUsage(request, key_usage));
   unsigned char* der = nullptr;
-  const int size = i2d_re_X509_REQ_tbs(request.get(), &der);
+  const int size = i2d_re_X509_REQ_tbs(request, &der);
   if (size <= 0) return absl::InternalError("cannot encode a certification request");
   std::string to_be_signed(reinterpret_cast<char*>(der), static_cast<size_t>(size));
   OPENSSL_free(der);
-  return CertificationRequest(algorithm, std::move(to_be_signed));
+  return to_be_signed;
+}
+
+}  // namespace
+
+absl::StatusOr<CertificationRequest> CertificationRequest::Build(
+    KeyAlgorithm algorithm, std::string_view public_key,
+    const std::vector<std::pair<std::string, std::string>>& subject, const std::vector<std::string>& key_usage) {
+  const OpensslPtr<X509_REQ> request(X509_REQ_new_ex(Library(), nullptr));
+  RETURN_IF_ERROR(SetSubject(request.get(), subject));
+  ASSIGN_OR_RETURN(std::string octets, Complete(request.get(), algorithm, public_key, key_usage));
+  return CertificationRequest(algorithm, std::move(octets));
+}
+
+absl::StatusOr<CertificationRequest> CertificationRequest::BuildFor(KeyAlgorithm algorithm, std::string_view public_key,
+                                                                    std::string_view subject_der,
+                                                                    const std::vector<std::string>& key_usage) {
+  const auto* at = reinterpret_cast<const unsigned char*>(subject_der.data());
+  const auto* const end = at + subject_der.size();
+  const std::unique_ptr<X509_NAME, decltype(&X509_NAME_free)> subject(
+      d2i_X509_NAME(nullptr, &at, static_cast<long>(subject_der.size())), X509_NAME_free);
+  const OpensslPtr<X509_REQ> request(X509_REQ_new_ex(Library(), nullptr));
+  const bool is_set = subject != nullptr && at == end && X509_REQ_set_subject_name(request.get(), subject.get()) == 1;
+  trust::TakeError();
+  if (!is_set) return absl::InvalidArgumentError("the subject is not the DER of a name");
+  ASSIGN_OR_RETURN(std::string octets, Complete(request.get(), algorithm, public_key, key_usage));
+  return CertificationRequest(algorithm, std::move(octets));
 }
 
 absl::StatusOr<std::string> CertificationRequest::Finish(std::string_view signature) const {

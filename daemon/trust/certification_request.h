@@ -21,6 +21,11 @@ class CertificationRequest {
                                                     const std::vector<std::pair<std::string, std::string>>& subject,
                                                     const std::vector<std::string>& key_usage);
 
+  // BuildFor makes the same for a subject as a certificate has it: `subject_der` is the DER of a Name.
+  static absl::StatusOr<CertificationRequest> BuildFor(KeyAlgorithm algorithm, std::string_view public_key,
+                                                       std::string_view subject_der,
+                                                       const std::vector<std::string>& key_usage);
+
   // to_be_signed is the DER CertificationRequestInfo: signed with ECDSA-SHA256, or with RSA PKCS#1 v1.5 and SHA-256,
   // which every CA takes. The signature is over SHA-256 of these octets.
   const std::string& to_be_signed() const { return to_be_signed_; }

@@ -61,6 +61,22 @@ TEST_P(CertificationRequestTest, VerifiesWithTheOpensslCommand) {
   EXPECT_THAT(text, HasSubstr("Version: 1 (0x0)"));
 }
 
+TEST_P(CertificationRequestTest, TakesTheSubjectOfACertificateOctetByOctet) {
+  // A relative name of two attributes, which Build does not make: CN=talker+serialNumber=7.
+  const std::string subject(
+      "\x30\x1d\x31\x1b\x30\x08\x06\x03\x55\x04\x05\x13\x01\x37\x30\x0f\x06\x03\x55\x04\x03\x0c\x08"
+      "talker-7",
+      31);
+  ASSERT_OK_AND_ASSIGN(const CertificationRequest request,
+                       CertificationRequest::BuildFor(GetParam(), key_.public_key(), subject, {}));
+  EXPECT_THAT(request.to_be_signed(), HasSubstr(subject));
+  ASSERT_OK_AND_ASSIGN(const std::string pem, request.Finish(key_.SignPkcs1(request.to_be_signed())));
+  EXPECT_THAT(Verify(pem), HasSubstr("talker-7"));
+  for (const std::string& wrong : {std::string(), std::string("CN=talker"), subject + "x", subject.substr(0, 20)}) {
+    EXPECT_THAT(CertificationRequest::BuildFor(GetParam(), key_.public_key(), wrong, {}), StatusIs(kInvalid));
+  }
+}
+
 TEST_P(CertificationRequestTest, AsksForTheNamedKeyUsages) {
   ASSERT_OK_AND_ASSIGN(const CertificationRequest request,
                        Build(Talker(), {"keyAgreement", "nonRepudiation", "keyEncipherment", "dataEncipherment"}));
