@@ -23,6 +23,7 @@
 #include "daemon/config/system_accounts.h"
 #include "daemon/config/trusted_file.h"
 #include "daemon/handshake/root_storage.h"
+#include "daemon/rpc/fill_revocation_list.h"
 #include "daemon/rpc/limits.h"
 #include "daemon/service/logging.h"
 #include "proto/contract/status_macros.h"
@@ -72,6 +73,13 @@ absl::StatusOr<ListeningSocket> OpenSocket(PassedDescriptors& descriptors, const
   return ListeningSocket::Bind(path, SocketMode(mode));
 }
 
+void FillListFile(const FileLists::State& state, v1::RevocationListFileStatus& out) {
+  out.set_path(state.file.path);
+  for (const std::string& pattern : state.file.keys) out.add_keys(pattern);
+  for (const RevocationList& list : state.lists) FillRevocationList(list, *out.add_lists());
+  out.set_problem(state.problem);
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const Policy>> LoadPolicy(const v1::Config& config) {
@@ -94,6 +102,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const v1::Config& config, 
   daemon->authorizer_ = std::make_unique<Authorizer>(std::move(policy), *daemon->audit_);
   daemon->validator_ = CertificateValidator::Create();
   RETURN_IF_ERROR(daemon->OpenStore());
+  RETURN_IF_ERROR(daemon->OpenLists());
   RETURN_IF_ERROR(daemon->OpenBackends());
   RETURN_IF_ERROR(daemon->OpenTickets(descriptors));
   RETURN_IF_ERROR(daemon->Serve(descriptors));
@@ -106,6 +115,22 @@ absl::Status Daemon::OpenStore() {
   auto keys = KeyStore::Open(absl::StrCat(config_.state_directory(), "/keystore.db"));
   RETURN_IF_ERROR(With("keystore", keys.status()));
   keys_ = *std::move(keys);
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::OpenLists() {
+  std::vector<ListFile> files;
+  for (const v1::RevocationListFile& file : config_.revocation_list_file()) {
+    files.push_back({file.path(), {file.key().begin(), file.key().end()}});
+  }
+  auto lists = FileLists::Open(std::move(files), *keys_, &absl::Now);
+  RETURN_IF_ERROR(With("revocation lists", lists.status()));
+  file_lists_ = *std::move(lists);
+  list_watcher_ = std::make_unique<ListWatcher>(*file_lists_, changes_, &absl::Now);
+  // In force before anybody is served.
+  if (const auto pause = list_watcher_->Round(); file_lists_->size() > 0) {
+    watching_lists_ = std::make_unique<PeriodicTask>(pause, [this] { return list_watcher_->Round(); });
+  }
   return absl::OkStatus();
 }
 
@@ -152,18 +177,18 @@ absl::Status Daemon::Serve(PassedDescriptors& descriptors) {
   pool_ = std::make_unique<WorkerPool>(std::max(2U, std::thread::hardware_concurrency()));
   const Limits limits = LimitsFrom(config_.limits());
   application_limiter_ = std::make_unique<CallLimiter>(limits);
-  authentication_ = std::make_unique<AuthenticationCustodian>(
-      AuthenticationCustodian::Parts{*pool_,
-                                     *authorizer_,
-                                     *keys_,
-                                     *backends_,
-                                     *validator_,
-                                     *sealer_,
-                                     &absl::Now,
-                                     {},
-                                     [this](const Subject& caller, const std::string& peer) {
-                                       return application_limiter_->BeginReply(caller, peer);
-                                     }});
+  authentication_ = std::make_unique<AuthenticationCustodian>(AuthenticationCustodian::Parts{
+      *pool_,
+      *authorizer_,
+      *keys_,
+      *backends_,
+      *validator_,
+      *sealer_,
+      &absl::Now,
+      {},
+      [this](const Subject& caller, const std::string& peer) { return application_limiter_->BeginReply(caller, peer); },
+      nullptr,
+      file_lists_.get()});
   administration_ = std::make_unique<KeyCustodian>(
       KeyCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, &absl::Now});
   trust_ =
@@ -229,6 +254,9 @@ void Daemon::FillStatus(v1::GetStatusResponse& status) const {
   }
   status.set_handshakes_allowed(authentication_->handshakes_completed());
   status.set_handshakes_refused(authentication_->refusals());
+  for (const FileLists::State& state : file_lists_->states()) {
+    FillListFile(state, *status.add_revocation_list_files());
+  }
   for (const BackendSet::Entry& entry : backends_->entries()) {
     const BackendHealth health = entry.backend->Health();
     v1::BackendStatus& out = *status.add_backends();

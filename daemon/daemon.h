@@ -12,18 +12,22 @@
 #include "daemon/custodian/authentication_custodian.h"
 #include "daemon/custodian/authorizer.h"
 #include "daemon/custodian/backend_set.h"
+#include "daemon/custodian/change_notice.h"
+#include "daemon/custodian/file_lists.h"
 #include "daemon/custodian/key_custodian.h"
 #include "daemon/custodian/trust_custodian.h"
 #include "daemon/custodian/worker_pool.h"
 #include "daemon/handshake/ticket.h"
 #include "daemon/handshake/ticket_roots.h"
 #include "daemon/keystore/key_store.h"
+#include "daemon/list_watcher.h"
 #include "daemon/rpc/admin_handler.h"
 #include "daemon/rpc/authentication_handler.h"
 #include "daemon/rpc/call_limiter.h"
 #include "daemon/rpc/peer_registry.h"
 #include "daemon/rpc/server.h"
 #include "daemon/service/passed_descriptors.h"
+#include "daemon/service/periodic_task.h"
 #include "daemon/trust/certificate_validator.h"
 #include "ddskey/v1/admin.pb.h"
 #include "ddskey/v1/config.pb.h"
@@ -56,6 +60,7 @@ class Daemon {
   explicit Daemon(const v1::Config& config) : config_(config) {}
 
   absl::Status OpenStore();
+  absl::Status OpenLists();
   absl::Status OpenBackends();
   absl::Status OpenTickets(PassedDescriptors& descriptors);
   absl::Status Serve(PassedDescriptors& descriptors);
@@ -67,8 +72,11 @@ class Daemon {
   std::string policy_error_;
 
   // In the order in which each needs those before it.
+  ChangeNotice changes_;
   std::unique_ptr<AuditLog> audit_;
   std::unique_ptr<KeyStore> keys_;
+  std::unique_ptr<FileLists> file_lists_;
+  std::unique_ptr<ListWatcher> list_watcher_;
   std::unique_ptr<Authorizer> authorizer_;
   std::unique_ptr<CertificateValidator> validator_;
   std::unique_ptr<TicketRoots> roots_;
@@ -86,6 +94,8 @@ class Daemon {
   std::unique_ptr<AdminHandler> admin_handler_;
   std::unique_ptr<RpcServer> application_server_;
   std::unique_ptr<RpcServer> admin_server_;
+  // Null if no file is configured.
+  std::unique_ptr<PeriodicTask> watching_lists_;
 };
 
 }  // namespace ddskey

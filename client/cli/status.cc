@@ -19,6 +19,17 @@ void PrintBackend(const v1::BackendStatus& backend, const Io& io) {
          << backend.queue_limit() << " waiting\n";
 }
 
+void PrintListFile(const v1::RevocationListFileStatus& file, const Io& io) {
+  io.out << "Revocation list file " << Escape(file.path());
+  if (!file.keys().empty()) io.out << " (keys " << Escape(absl::StrJoin(file.keys(), ", ")) << ")";
+  io.out << ": " << (file.problem().empty() ? "in force" : Escape(file.problem())) << '\n';
+  for (const v1::RevocationList& list : file.lists()) {
+    io.out << "  " << Escape(list.issuer()) << ": number "
+           << (list.number().empty() ? "-" : "0x" + Escape(list.number())) << ", " << list.revoked()
+           << " revoked, next update " << FormatEnd(list.next_update(), io.now) << '\n';
+  }
+}
+
 void Print(const v1::GetStatusResponse& status, const Io& io) {
   io.out << "Daemon:      ddskeyd " << Escape(status.version()) << ", running since " << FormatTime(status.started())
          << '\n'
@@ -29,6 +40,7 @@ void Print(const v1::GetStatusResponse& status, const Io& io) {
          << " (" << status.policy_rules() << " rules)\n"
          << "Handshakes:  " << status.handshakes_allowed() << " allowed, " << status.handshakes_refused()
          << " refused\n";
+  for (const v1::RevocationListFileStatus& file : status.revocation_list_files()) PrintListFile(file, io);
   for (const v1::BackendStatus& backend : status.backends()) PrintBackend(backend, io);
 }
 
@@ -36,6 +48,12 @@ void Print(const v1::GetStatusResponse& status, const Io& io) {
 absl::Status Judge(const v1::GetStatusResponse& status) {
   if (!status.policy_error().empty()) {
     return absl::FailedPreconditionError("the last reload of the policy was not taken: " + status.policy_error());
+  }
+  for (const v1::RevocationListFileStatus& file : status.revocation_list_files()) {
+    if (!file.problem().empty()) {
+      return absl::FailedPreconditionError("the revocation list file " + file.path() +
+                                           " is not used: " + file.problem());
+    }
   }
   for (const v1::BackendStatus& backend : status.backends()) {
     if (!backend.healthy()) {
@@ -60,7 +78,9 @@ absl::Status Run(const Arguments&, AdminClient& admin, const Io& io) {
 constinit const Command kStatus = {
     .name = "status",
     .summary = "Say how the daemon and its backends are.",
-    .details = "The exit status is 1 if a backend is not healthy or the last reload of the policy was not taken.",
+    .details =
+        "The exit status is 1 if a backend is not healthy, the last reload of the policy was not taken, or a file of\n"
+        "revocation lists is not used.",
     .operands = {},
     .options = {},
     .run = &Run,

@@ -26,6 +26,10 @@ constexpr int kMaxBackends = 16;
 // The daemon binds a temporary name that is four characters longer, and sun_path ends with a zero.
 constexpr size_t kMaxSocketPath = sizeof(sockaddr_un::sun_path) - 1 - 4;
 constexpr uint32_t kMaxLimit = 1'000'000;
+constexpr int kMaxListFiles = 256;
+constexpr int kMaxPatterns = 64;
+// As in the policy.
+constexpr size_t kMaxKeyPattern = 64;
 
 // Mistakes collects what is wrong with one file.
 class Mistakes : public google::protobuf::io::ErrorCollector {
@@ -152,6 +156,37 @@ void CheckLimits(const Place& place, const v1::Limits& limits) {
   }
 }
 
+bool IsKeyPattern(const std::string& pattern) {
+  return !pattern.empty() && pattern.size() <= kMaxKeyPattern &&
+         std::all_of(pattern.begin(), pattern.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+                  c == '-' || c == '*';
+         });
+}
+
+void CheckListFiles(const Place& place, const v1::Config& config) {
+  if (config.revocation_list_file_size() > kMaxListFiles) {
+    place.Wrong("revocation_list_file", absl::StrCat("at most ", kMaxListFiles, " files"), kMaxListFiles);
+  }
+  std::set<std::string> paths;
+  for (int i = 0; i < config.revocation_list_file_size(); ++i) {
+    const v1::RevocationListFile& file = config.revocation_list_file(i);
+    const Place at = place.Nested("revocation_list_file", file, i);
+    if (file.path().empty()) {
+      place.Wrong("revocation_list_file", "needs a path", i);
+      continue;
+    }
+    CheckPath(at, "path", file.path());
+    if (!paths.insert(file.path()).second) at.Wrong("path", absl::StrCat(file.path(), " is named twice"));
+    if (file.key_size() > kMaxPatterns) at.Wrong("key", absl::StrCat("at most ", kMaxPatterns, " patterns"));
+    for (int j = 0; j < file.key_size(); ++j) {
+      if (!IsKeyPattern(file.key(j))) {
+        at.Wrong("key", absl::StrCat("must be 1 to ", kMaxKeyPattern, " characters of [A-Za-z0-9._-] and *"), j);
+      }
+    }
+  }
+}
+
 void CheckMeaning(const Place& place, const v1::Config& config) {
   CheckSocket(place, "socket", config.socket());
   CheckSocket(place, "admin_socket", config.admin_socket());
@@ -161,6 +196,7 @@ void CheckMeaning(const Place& place, const v1::Config& config) {
   CheckMode(place, "socket_mode", config.socket_mode());
   CheckMode(place, "admin_socket_mode", config.admin_socket_mode());
   CheckBackends(place, config);
+  CheckListFiles(place, config);
   const Place log = place.Nested("log", config.log());
   CheckWord(log, "level", config.log().level(), {"debug", "info", "warning", "error"});
   CheckWord(log, "target", config.log().target(), {"auto", "journal", "stderr"});
@@ -189,6 +225,7 @@ void FillDefaults(v1::Config& config) {
   Default(config.mutable_admin_socket_mode(), "0600");
   Default(config.mutable_log()->mutable_level(), "info");
   Default(config.mutable_log()->mutable_target(), "auto");
+  if (config.clock().unset() == v1::Clock::UNSET_UNSPECIFIED) config.mutable_clock()->set_unset(v1::Clock::REFUSE);
   if (config.backend_size() == 0) {
     v1::Backend* backend = config.add_backend();
     backend->set_name("software");

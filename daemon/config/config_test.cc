@@ -111,6 +111,36 @@ TEST(ConfigTest, S13RefusesATctiThatRunsAProgramOrLoadsALibrary) {
   }
 }
 
+TEST(ConfigTest, NamesFilesOfRevocationLists) {
+  ASSERT_OK_AND_ASSIGN(const v1::Config config, ParseConfig(R"(
+      revocation_list_file { path: "/etc/a.crl" }
+      revocation_list_file { path: "/etc/b.crl" key: "robot-*" key: "talker" }
+      clock { unset: WARN })",
+                                                            "file"));
+  ASSERT_EQ(config.revocation_list_file_size(), 2);
+  EXPECT_EQ(config.revocation_list_file(1).key_size(), 2);
+  EXPECT_EQ(config.clock().unset(), v1::Clock::WARN);
+  EXPECT_EQ(DefaultConfig().clock().unset(), v1::Clock::REFUSE);
+}
+
+TEST(ConfigTest, ReportsEachMistakeAboutFilesOfRevocationLists) {
+  const std::string errors = ErrorsOf(R"(revocation_list_file { key: "*" }
+revocation_list_file { path: "b.crl" }
+revocation_list_file { path: "/a" }
+revocation_list_file { path: "/a" }
+revocation_list_file { path: "/c" key: "ok" key: "not/ok" }
+)");
+  for (const char* mistake : {"file:1:1: revocation_list_file: needs a path", "file:2:24: path: must be an absolute",
+                              "file:4:24: path: /a is named twice", "file:5:45: key: must be 1 to 64"}) {
+    EXPECT_THAT(errors, HasSubstr(mistake));
+  }
+  std::string text;
+  for (int i = 0; i < 256; ++i) text += "revocation_list_file { path: \"/" + std::to_string(i) + "\" }\n";
+  EXPECT_EQ(ErrorsOf(text), "");
+  EXPECT_THAT(ErrorsOf(text + "revocation_list_file { path: \"/last\" }"), HasSubstr("at most 256"));
+  EXPECT_THAT(ErrorsOf("clock { unset: LATER }"), HasSubstr("file:1:"));
+}
+
 TEST(ConfigTest, RefusesTooManyBackends) {
   std::string text;
   for (int i = 0; i < 16; ++i) text += "backend { name: \"b" + std::to_string(i) + "\" software {} }\n";

@@ -24,6 +24,9 @@ class WatchedFile {
   // system's clock; it is returned again only if it is different.
   std::optional<absl::StatusOr<std::string>> Poll();
 
+  // Forget has the next Poll return what is there, as the first one did.
+  void Forget() { stamp_.reset(); }
+
  private:
   // Stamp is what changes when a file does; nothing when it is not there.
   struct Stamp {
@@ -41,8 +44,8 @@ class WatchedFile {
   static Stamp StampOf(const std::string& path);
   absl::StatusOr<std::string> Read() const;
 
-  const std::string path_;
-  const size_t limit_;
+  std::string path_;
+  size_t limit_;
   std::optional<Stamp> stamp_;
   bool again_ = false;
   // Of what was returned last, to tell it from what is read once more.

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "daemon/custodian/authorizer.h"
+#include "daemon/custodian/file_lists.h"
 #include "daemon/custodian/participant.h"
 #include "daemon/custodian/participant_book.h"
 #include "daemon/custodian/trust_cache.h"
@@ -68,9 +69,11 @@ class Admission {
     std::function<absl::Time()> clock;
     // Told of every participant that is admitted; may be null.
     ParticipantBook* book = nullptr;
+    // Lists that identities' peers are held to beside those of their stores; null if there are none.
+    const FileLists* file_lists = nullptr;
   };
 
-  explicit Admission(Parts parts) : parts_(std::move(parts)) {}
+  explicit Admission(Parts parts) : parts_(std::move(parts)), trust_(parts_.file_lists) {}
 
   // Validate makes a participant of a key that the caller may use, and seals its identity ticket.
   absl::StatusOr<LocalIdentity> Validate(const Subject& caller, const LocalIdentityRequest& request,

@@ -49,7 +49,8 @@ struct AuthenticationCustodian::Signing {
 
 AuthenticationCustodian::AuthenticationCustodian(const Parts& parts)
     : parts_(parts),
-      admission_({parts.authorizer, parts.keys, parts.validator, parts.sealer, parts.clock, parts.book}),
+      admission_(
+          {parts.authorizer, parts.keys, parts.validator, parts.sealer, parts.clock, parts.book, parts.file_lists}),
       deposits_(parts.pool, parts.deposits) {}
 
 void AuthenticationCustodian::End(Trail& trail, const absl::Status& outcome) {

@@ -15,6 +15,7 @@
 #include "daemon/custodian/authorizer.h"
 #include "daemon/custodian/backend_set.h"
 #include "daemon/custodian/deposit_box.h"
+#include "daemon/custodian/file_lists.h"
 #include "daemon/custodian/worker_pool.h"
 #include "daemon/handshake/handshake.h"
 #include "daemon/handshake/participant_update.h"
@@ -58,6 +59,8 @@ class AuthenticationCustodian {
     std::function<absl::Status(const Subject& caller, const std::string& peer_digest)> begin_reply = nullptr;
     // Told of every participant that is admitted; may be null.
     ParticipantBook* book = nullptr;
+    // As in Admission.
+    const FileLists* file_lists = nullptr;
   };
 
   template <typename T>

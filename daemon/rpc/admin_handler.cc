@@ -7,6 +7,7 @@
 
 #include "absl/strings/escaping.h"
 #include "daemon/rpc/admitted_call.h"
+#include "daemon/rpc/fill_revocation_list.h"
 #include "proto/contract/status_macros.h"
 
 namespace ddskey {
@@ -113,13 +114,7 @@ TrustCustodian::Done AnswerTrust(const std::shared_ptr<AdmittedCall>& call, v1::
     if (!trust.ok()) return call->Finish(trust.status());
     for (const Certificate& anchor : trust->anchors) FillSummary(anchor, *response->add_anchors());
     for (const RevocationList& list : trust->revocation_lists) {
-      v1::RevocationList& out = *response->add_revocation_lists();
-      out.set_issuer(list.issuer());
-      out.set_number(list.number());
-      out.set_this_update(absl::ToUnixSeconds(list.this_update()));
-      out.set_next_update(absl::ToUnixSeconds(list.next_update()));
-      out.set_revoked(static_cast<uint32_t>(list.size()));
-      out.set_sha256(absl::BytesToHexString(list.digest()));
+      FillRevocationList(list, *response->add_revocation_lists());
     }
     FillOptions(trust->stored, *response->mutable_options());
     call->Finish(absl::OkStatus());
