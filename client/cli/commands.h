@@ -10,6 +10,10 @@
 namespace ddskey::cli {
 
 // Each command is in a file of its own: kKeyCreate in key_create.cc.
+extern const Command kCaCrl;
+extern const Command kCaInit;
+extern const Command kCaRevoke;
+extern const Command kCaSign;
 extern const Command kCertInstall;
 extern const Command kCertShow;
 extern const Command kCrlInstall;

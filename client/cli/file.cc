@@ -11,6 +11,7 @@ namespace ddskey::cli {
 namespace {
 
 constexpr size_t kMaxCertificates = size_t{64} * 1024;
+constexpr size_t kMaxDocument = size_t{64} * 1024;
 constexpr size_t kMaxPermissions = size_t{64} * 1024;
 constexpr size_t kMaxLists = size_t{8} * 1024 * 1024;
 
@@ -100,6 +101,8 @@ absl::StatusOr<std::string> ReadPermissions(const std::string& path) {
   }
   return content;
 }
+
+absl::StatusOr<std::string> ReadDocument(const std::string& path) { return ReadBounded(path, kMaxDocument); }
 
 absl::Status WriteNewFile(const std::string& path, std::string_view content) {
   const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));

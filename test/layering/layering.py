@@ -31,7 +31,8 @@ TABLE = {
     "daemon/rpc": ["proto/contract/", "policy/", "daemon/custodian/", "ddskey/v1/**"],
     "daemon": ["proto/contract/", "policy/", "daemon/**", "ddskey/v1/**"],
     "client": ["proto/contract/", "ddskey/v1/**"],
-    "client/cli": ["proto/contract/", "policy/", "client/", "ddskey/v1/**"],
+    "client/ca": ["proto/contract/"],
+    "client/cli": ["proto/contract/", "policy/", "client/", "client/ca/", "ddskey/v1/**"],
     "plugin_shim/core": ["proto/contract/", "client/", "ddskey/v1/**"],
     "plugin_shim/cyclonedds": ["proto/contract/", "plugin_shim/core/", "ddskey/v1/authentication.pb.h"],
     "test": ["**"],
@@ -49,7 +50,7 @@ LIBRARIES = {
     "systemd/": ["daemon"],
     "dds/": ["plugin_shim/cyclonedds"],
     "absl/": [
-        "proto/contract", "policy", "daemon", "client/cli",
+        "proto/contract", "policy", "daemon", "client/ca", "client/cli",
         # For administrators' tools only; no shim links it.
         "client/admin_client.h", "client/socket_admin_client.h", "client/socket_admin_client.cc",
     ],

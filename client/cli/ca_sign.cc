@@ -1,0 +1,95 @@
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "client/ca/certificate_authority.h"
+#include "client/ca/request.h"
+#include "client/cli/ca_options.h"
+#include "client/cli/commands.h"
+#include "client/cli/file.h"
+#include "client/cli/subject.h"
+#include "client/cli/text.h"
+#include "proto/contract/status_macros.h"
+
+namespace ddskey::cli {
+namespace {
+
+constexpr int kUsualDays = 365;
+constexpr int kMostDays = 3650;
+
+constexpr Option kOptions[] = {
+    {.name = "request",
+     .value = "FILE",
+     .help = "certification request (PKCS#10, PEM) to certify with the identity CA"},
+    {.name = "subject", .value = "SUBJECT", .help = "what the request must have as its subject; asks if not given"},
+    {.name = "yes", .value = "", .help = "certify whatever subject the request has"},
+    {.name = "days", .value = "DAYS", .help = "how long the certificate is valid, 1 to 3650 (default 365)"},
+    {.name = "not-after", .value = "TIME", .help = "when it ends instead, like 2031-12-31 or 2031-12-31T12:00:00Z"},
+    {.name = "document", .value = "FILE", .help = "governance or permissions XML to sign with the permissions CA"},
+    kOut,
+    kPassphraseFile,
+};
+
+// CheckSubject sees that the subject is one that somebody meant to certify.
+absl::Status CheckSubject(const Arguments& arguments, const ca::Request& request, const Io& io) {
+  if (const auto wanted = arguments.Value("subject")) {
+    ASSIGN_OR_RETURN(const std::vector<v1::SubjectAttribute> attributes, ParseSubject(*wanted));
+    const bool same = std::ranges::equal(attributes, request.attributes(), [](const auto& a, const auto& b) {
+      return a.type() == b.first && a.value() == b.second;
+    });
+    if (same) return absl::OkStatus();
+    return absl::FailedPreconditionError("the request is for another subject: " + request.subject_text());
+  }
+  if (arguments.Has("yes")) return absl::OkStatus();
+  if (!io.interactive) return UsageError("nobody is here to ask: say which subject with --subject, or --yes for any");
+  io.err << "Certify " << Escape(request.subject_text()) << "? [y/N] " << std::flush;
+  std::string answer;
+  std::getline(io.in, answer);
+  if (answer == "y" || answer == "yes") return absl::OkStatus();
+  return absl::CancelledError("nothing was certified");
+}
+
+absl::StatusOr<std::string> Certify(const Arguments& arguments, const Io& io) {
+  ASSIGN_OR_RETURN(const absl::Time not_after, EndOf(arguments, io, kUsualDays, kMostDays));
+  ASSIGN_OR_RETURN(const std::string pem, ReadDocument(*arguments.Value("request")));
+  ASSIGN_OR_RETURN(const ca::Request request, ca::Request::Parse(pem));
+  RETURN_IF_ERROR(CheckSubject(arguments, request, io));
+  ASSIGN_OR_RETURN(const SecretBytes passphrase, PassphraseOf(arguments, io, Asking::kOnce));
+  ASSIGN_OR_RETURN(ca::CertificateAuthority authority, ca::CertificateAuthority::Open(arguments.operands().front()));
+  return authority.Certify(request, not_after, passphrase, io.now);
+}
+
+absl::StatusOr<std::string> SignDocument(const Arguments& arguments, const Io& io) {
+  for (const char* option : {"subject", "yes", "days", "not-after"}) {
+    if (arguments.Has(option)) return UsageError(std::string("--") + option + " goes with --request");
+  }
+  ASSIGN_OR_RETURN(const std::string xml, ReadDocument(*arguments.Value("document")));
+  ASSIGN_OR_RETURN(const SecretBytes passphrase, PassphraseOf(arguments, io, Asking::kOnce));
+  ASSIGN_OR_RETURN(ca::CertificateAuthority authority, ca::CertificateAuthority::Open(arguments.operands().front()));
+  return authority.SignDocument(xml, passphrase, io.now);
+}
+
+absl::Status Run(const Arguments& arguments, AdminClient&, const Io& io) {
+  RETURN_IF_ERROR(RefuseJson(io));
+  if (arguments.Has("request") == arguments.Has("document")) return UsageError("give one of --request and --document");
+  absl::StatusOr<std::string> made = arguments.Has("request") ? Certify(arguments, io) : SignDocument(arguments, io);
+  if (!made.ok()) return made.status();
+  return Deliver(arguments, io, *made);
+}
+
+}  // namespace
+
+constinit const Command kCaSign = {
+    .name = "ca sign",
+    .summary = "Certify a request, or sign a governance or permissions document.",
+    .details =
+        "Nothing but subject and key is taken from a request, and its signature and the strength of its key are "
+        "checked.\n"
+        "The certificate is recorded in FOLDER before it is given out, and kept in FOLDER/issued. Needs no daemon.",
+    .operands = kCaOperands,
+    .options = kOptions,
+    .run = &Run,
+};
+
+}  // namespace ddskey::cli
