@@ -184,18 +184,22 @@ absl::Status Daemon::Serve(PassedDescriptors& descriptors) {
       *backends_,
       *validator_,
       *sealer_,
+      changes_,
       &absl::Now,
       {},
       [this](const Subject& caller, const std::string& peer) { return application_limiter_->BeginReply(caller, peer); },
       nullptr,
       file_lists_.get()});
+  reviewer_ = std::make_unique<PeerReviewer>(
+      PeerReviewer::Parts{*pool_, *authorizer_, authentication_->admission(), *sealer_, changes_, &absl::Now});
+  board_ = std::make_unique<WatchBoard>(changes_);
   administration_ = std::make_unique<KeyCustodian>(
-      KeyCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, &absl::Now});
-  trust_ =
-      std::make_unique<TrustCustodian>(TrustCustodian::Parts{*pool_, *authorizer_, *keys_, *validator_, &absl::Now});
+      KeyCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, changes_, &absl::Now});
+  trust_ = std::make_unique<TrustCustodian>(
+      TrustCustodian::Parts{*pool_, *authorizer_, *keys_, *validator_, changes_, &absl::Now});
   admin_limiter_ = std::make_unique<CallLimiter>(limits);
-  authentication_handler_ =
-      std::make_unique<AuthenticationHandler>(application_peers_, *application_limiter_, *authentication_);
+  authentication_handler_ = std::make_unique<AuthenticationHandler>(application_peers_, *application_limiter_,
+                                                                    *authentication_, *reviewer_, *board_);
   admin_handler_ = std::make_unique<AdminHandler>(admin_peers_, *admin_limiter_, *administration_, *trust_,
                                                   [this](v1::GetStatusResponse& status) { FillStatus(status); });
 
@@ -227,6 +231,7 @@ absl::Status Daemon::ReloadPolicy() {
     return policy.status();
   }
   authorizer_->Replace(*policy);
+  changes_.Bump();
   // Said when it is true.
   for (const std::string& warning : (*policy)->warnings()) spdlog::warn("policy: {}", warning);
   spdlog::info("policy: {} rules are in force", (*policy)->rule_count());
@@ -236,6 +241,8 @@ absl::Status Daemon::ReloadPolicy() {
 bool Daemon::IsResponsive() const { return pool_->IsResponsive(kLongestSilence); }
 
 void Daemon::Stop() {
+  // Else those who wait for a change would use up the time that calls have to finish.
+  if (board_ != nullptr) board_->Close();
   if (application_server_ != nullptr) application_server_->Shutdown(kGrace);
   if (admin_server_ != nullptr) admin_server_->Shutdown(kGrace);
   if (audit_ != nullptr) audit_->Flush();

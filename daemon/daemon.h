@@ -15,7 +15,9 @@
 #include "daemon/custodian/change_notice.h"
 #include "daemon/custodian/file_lists.h"
 #include "daemon/custodian/key_custodian.h"
+#include "daemon/custodian/peer_reviewer.h"
 #include "daemon/custodian/trust_custodian.h"
+#include "daemon/custodian/watch_board.h"
 #include "daemon/custodian/worker_pool.h"
 #include "daemon/handshake/ticket.h"
 #include "daemon/handshake/ticket_roots.h"
@@ -85,6 +87,8 @@ class Daemon {
   std::unique_ptr<WorkerPool> pool_;
   std::unique_ptr<CallLimiter> application_limiter_;
   std::unique_ptr<AuthenticationCustodian> authentication_;
+  std::unique_ptr<PeerReviewer> reviewer_;
+  std::unique_ptr<WatchBoard> board_;
   std::unique_ptr<KeyCustodian> administration_;
   std::unique_ptr<TrustCustodian> trust_;
   PeerRegistry application_peers_;

@@ -23,6 +23,21 @@ std::string HexPrefix(const std::string& digest) { return absl::BytesToHexString
 
 }  // namespace
 
+absl::Time GoodUntil(const std::string& pem, const Certificate& leaf, const TrustStore& trust, absl::Time now) {
+  absl::Time until = leaf.not_after();
+  const auto narrow = [&until, now](absl::Time moment) {
+    if (moment > now) until = std::min(until, moment);
+  };
+  const std::vector<absl::Time>& moments = trust.moments();
+  if (const auto next = std::ranges::upper_bound(moments, now); next != moments.end()) narrow(*next);
+  // Most documents are the leaf alone.
+  constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE";
+  if (pem.find(kBegin) == pem.rfind(kBegin)) return until;
+  const auto chain = Certificate::ParsePem(pem);
+  for (size_t i = 1; chain.ok() && i < chain->size(); ++i) narrow((*chain)[i].not_after());
+  return until;
+}
+
 absl::Status NotPermitted() {
   return absl::PermissionDeniedError(
       "there is no such key, or policy does not let this process use it; the daemon's log says which");
@@ -142,6 +157,7 @@ absl::StatusOr<LocalIdentity> Admission::Validate(const Subject& caller, const L
 
 absl::StatusOr<Admitted> Admission::Admit(const Subject& caller, const std::string& identity_ticket,
                                           Trail& trail) const {
+  const uint64_t revision = parts_.changes.revision();
   ASSIGN_OR_RETURN(const OpenedTicket opened,
                    parts_.sealer.Open(TicketKind::kIdentity, {CallerBinding(caller), ""}, identity_ticket));
   auto participant = DecodeParticipant(opened.body);
@@ -162,9 +178,9 @@ absl::StatusOr<Admitted> Admission::Admit(const Subject& caller, const std::stri
   ASSIGN_OR_RETURN(auto trust, participant->own_trust ? trust_.Get(participant->anchors, participant->revocation_lists)
                                                       : trust_.Of(identity));
   // It may have expired since the participant began.
-  RETURN_IF_ERROR(ValidateOwn(caller, participant->key_name, identity->current(), *trust).status());
+  ASSIGN_OR_RETURN(auto own, ValidateOwn(caller, participant->key_name, identity->current(), *trust));
   if (parts_.book != nullptr) parts_.book->Note(caller, participant->guid, participant->generation_uuid);
-  return Admitted{*std::move(participant), std::move(identity), std::move(trust)};
+  return Admitted{revision, *std::move(participant), std::move(identity), std::move(trust), std::move(own)};
 }
 
 absl::StatusOr<const KeyGeneration*> Admission::AdmitGeneration(const Subject& caller, const Admitted& admitted,

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "daemon/custodian/authorizer.h"
+#include "daemon/custodian/change_notice.h"
 #include "daemon/custodian/file_lists.h"
 #include "daemon/custodian/participant.h"
 #include "daemon/custodian/participant_book.h"
@@ -47,10 +48,17 @@ struct LocalIdentity {
 
 // Admitted is a participant whose right to use its key was found good for this call.
 struct Admitted {
+  // Of the notice, before anything was looked at.
+  uint64_t revision = 0;
   Participant participant;
   std::shared_ptr<const Identity> identity;
   std::shared_ptr<const TrustStore> trust;
+  std::shared_ptr<const Certificate> certificate;
 };
+
+// GoodUntil is when a certificate, PEM, that was found good at `now` must be judged anew though nothing was changed:
+// the next date of a certificate or revocation list that its verdict may hang on.
+absl::Time GoodUntil(const std::string& pem, const Certificate& leaf, const TrustStore& trust, absl::Time now);
 
 // NotPermitted is what a caller is told of a key it may not use, and of one that does not exist.
 absl::Status NotPermitted();
@@ -66,6 +74,7 @@ class Admission {
     const KeyStore& keys;
     CertificateValidator& validator;
     const TicketSealer& sealer;
+    const ChangeNotice& changes;
     std::function<absl::Time()> clock;
     // Told of every participant that is admitted; may be null.
     ParticipantBook* book = nullptr;

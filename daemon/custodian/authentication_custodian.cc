@@ -37,11 +37,10 @@ PeerCredential CredentialOf(const std::shared_ptr<const Certificate>& certificat
 // Signing is a step that waits for its signature.
 struct AuthenticationCustodian::Signing {
   Subject caller;
-  Participant participant;
   TicketKind kind = TicketKind::kSignReply;
+  Admitted admitted;
   HandshakeState state;
-  std::shared_ptr<const Identity> identity;
-  const KeyGeneration* generation = nullptr;  // of `identity`
+  const KeyGeneration* generation = nullptr;  // of the identity
   std::shared_ptr<const Certificate> peer;
   // What it was asked for again with; empty when it begins.
   std::string ticket;
@@ -49,8 +48,8 @@ struct AuthenticationCustodian::Signing {
 
 AuthenticationCustodian::AuthenticationCustodian(const Parts& parts)
     : parts_(parts),
-      admission_(
-          {parts.authorizer, parts.keys, parts.validator, parts.sealer, parts.clock, parts.book, parts.file_lists}),
+      admission_({parts.authorizer, parts.keys, parts.validator, parts.sealer, parts.changes, parts.clock, parts.book,
+                  parts.file_lists}),
       deposits_(parts.pool, parts.deposits) {}
 
 void AuthenticationCustodian::End(Trail& trail, const absl::Status& outcome) {
@@ -126,17 +125,20 @@ absl::StatusOr<StepResult> AuthenticationCustodian::ProcessFinalStep(const Subje
   ASSIGN_OR_RETURN(const HandshakeMessage final_message, ParseToken(MessageRole::kFinal, message));
   ASSIGN_OR_RETURN(HandshakeOutcome outcome, ProcessFinal(state, final_message, CredentialOf(peer)));
   StepResult result;
-  ASSIGN_OR_RETURN(result.completed, Complete(caller, std::move(outcome), *peer));
+  ASSIGN_OR_RETURN(result.completed, Complete(caller, admitted, std::move(outcome), *peer));
   return result;
 }
 
-absl::StatusOr<StepResult::Completed> AuthenticationCustodian::Complete(const Subject& caller, HandshakeOutcome outcome,
+absl::StatusOr<StepResult::Completed> AuthenticationCustodian::Complete(const Subject& caller, const Admitted& admitted,
+                                                                        HandshakeOutcome outcome,
                                                                         const Certificate& peer) const {
   FieldWriter body;
   body.Put(outcome.peer_certificate);
   ASSIGN_OR_RETURN(std::string ticket,
                    parts_.sealer.Seal(TicketKind::kPeer, {CallerBinding(caller), ""}, body.Take(), nullptr));
-  return StepResult::Completed{std::move(outcome), std::move(ticket), peer.not_after()};
+  const absl::Time now = parts_.clock();
+  const absl::Duration good_for = GoodUntil(outcome.peer_certificate, peer, *admitted.trust, now) - now;
+  return StepResult::Completed{std::move(outcome), std::move(ticket), peer.not_after(), admitted.revision, good_for};
 }
 
 absl::StatusOr<AuthenticationCustodian::Signing> AuthenticationCustodian::PrepareSigning(
@@ -158,14 +160,7 @@ absl::StatusOr<AuthenticationCustodian::Signing> AuthenticationCustodian::MakeSi
     std::shared_ptr<const Certificate> peer, Trail& trail) const {
   ASSIGN_OR_RETURN(const KeyGeneration* const generation,
                    admission_.AdmitGeneration(caller, admitted, state.key_uuid, trail));
-  return Signing{caller,
-                 std::move(admitted.participant),
-                 kind,
-                 std::move(state),
-                 std::move(admitted.identity),
-                 generation,
-                 std::move(peer),
-                 ""};
+  return Signing{caller, kind, std::move(admitted), std::move(state), generation, std::move(peer), ""};
 }
 
 absl::StatusOr<StepResult> AuthenticationCustodian::PendingStep(const Signing& signing) const {
@@ -173,7 +168,8 @@ absl::StatusOr<StepResult> AuthenticationCustodian::PendingStep(const Signing& s
   pending.sign_ticket = signing.ticket;
   // A fresh one would live on for as long as somebody asks (S-5).
   if (!pending.sign_ticket.empty()) return pending;
-  ASSIGN_OR_RETURN(pending.sign_ticket, SealStep(signing.kind, signing.caller, signing.participant, signing.state));
+  ASSIGN_OR_RETURN(pending.sign_ticket,
+                   SealStep(signing.kind, signing.caller, signing.admitted.participant, signing.state));
   return pending;
 }
 
@@ -182,12 +178,12 @@ absl::StatusOr<StepResult> AuthenticationCustodian::FinishSigning(const Signing&
   if (signing.kind == TicketKind::kSignReply) {
     result.message = FinishReply(signing.state, signature.octets);
     ASSIGN_OR_RETURN(result.handshake_ticket,
-                     SealStep(TicketKind::kReplySent, signing.caller, signing.participant, signing.state));
+                     SealStep(TicketKind::kReplySent, signing.caller, signing.admitted.participant, signing.state));
     return result;
   }
   result.message = FinishFinal(signing.state, signature.octets);
   ASSIGN_OR_RETURN(HandshakeOutcome outcome, OutcomeOfFinal(signing.state));
-  ASSIGN_OR_RETURN(result.completed, Complete(signing.caller, std::move(outcome), *signing.peer));
+  ASSIGN_OR_RETURN(result.completed, Complete(signing.caller, signing.admitted, std::move(outcome), *signing.peer));
   ++completed_;
   return result;
 }
@@ -236,7 +232,7 @@ void AuthenticationCustodian::Sign(absl::StatusOr<Signing> prepared, std::chrono
                       }
                       absl::Status served = signature->status();
                       // In an emergency not even a step that waited for its signature is served.
-                      if (served.ok()) served = admission_.StillServed(*signing->identity, trail);
+                      if (served.ok()) served = admission_.StillServed(*signing->admitted.identity, trail);
                       absl::StatusOr<StepResult> result = served.ok() ? FinishSigning(*signing, **signature) : served;
                       End(trail, result.status());
                       done(std::move(result));

@@ -14,6 +14,7 @@
 #include "daemon/custodian/admission.h"
 #include "daemon/custodian/authorizer.h"
 #include "daemon/custodian/backend_set.h"
+#include "daemon/custodian/change_notice.h"
 #include "daemon/custodian/deposit_box.h"
 #include "daemon/custodian/file_lists.h"
 #include "daemon/custodian/worker_pool.h"
@@ -32,6 +33,9 @@ struct StepResult {
     HandshakeOutcome outcome;
     std::string peer_ticket;
     absl::Time peer_not_after;
+    // By which the peer was found good, and until when that holds if the revision stays the same.
+    uint64_t revision = 0;
+    absl::Duration good_for;
   };
   std::string sign_ticket;
   std::optional<HandshakeToken> message;
@@ -52,6 +56,7 @@ class AuthenticationCustodian {
     const BackendSet& backends;
     CertificateValidator& validator;
     const TicketSealer& sealer;
+    const ChangeNotice& changes;
     std::function<absl::Time()> clock;
     DepositBox::Limits deposits;
     // Asked before a caller answers the Request of a peer whose certificate is good, by the certificate's digest; null
@@ -84,6 +89,9 @@ class AuthenticationCustodian {
   void SignParticipantData(const Subject& caller, std::string identity_ticket, ParticipantUpdate update, Wait wait,
                            Done<std::optional<Signature>> done);
 
+  // admission is what decides in every step, for those who decide alike.
+  const Admission& admission() const { return admission_; }
+
   // Counts since start, for `status`.
   uint64_t handshakes_completed() const { return completed_; }
   uint64_t refusals() const { return refused_; }
@@ -113,8 +121,8 @@ class AuthenticationCustodian {
                                        const HandshakeState& state) const;
   absl::StatusOr<HandshakeState> OpenStep(TicketKind kind, const Subject& caller, const Participant& participant,
                                           const std::string& ticket) const;
-  absl::StatusOr<StepResult::Completed> Complete(const Subject& caller, HandshakeOutcome outcome,
-                                                 const Certificate& peer) const;
+  absl::StatusOr<StepResult::Completed> Complete(const Subject& caller, const Admitted& admitted,
+                                                 HandshakeOutcome outcome, const Certificate& peer) const;
   absl::StatusOr<DepositBox::Order> PrepareUpdate(const Subject& caller, const std::string& identity_ticket,
                                                   const ParticipantUpdate& update, Trail& trail) const;
   void Sign(absl::StatusOr<Signing> prepared, std::chrono::steady_clock::time_point until, Trail trail,

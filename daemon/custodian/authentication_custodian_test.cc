@@ -92,8 +92,16 @@ class AuthenticationCustodianTest : public ::testing::Test {
     roots_ = *TicketRoots::Open(std::make_unique<FileRootStorage>(dir_.File("roots")), "boot", &TimeSinceBoot);
     sealer_ = std::make_unique<TicketSealer>(*roots_, "instance");
     pool_ = std::make_unique<WorkerPool>(2);
-    custodian_ = std::make_unique<AuthenticationCustodian>(AuthenticationCustodian::Parts{
-        *pool_, *authorizer_, *keys_, *backends_, *validator_, *sealer_, [this] { return absl::Now() + later_; }, {}});
+    custodian_ = std::make_unique<AuthenticationCustodian>(
+        AuthenticationCustodian::Parts{*pool_,
+                                       *authorizer_,
+                                       *keys_,
+                                       *backends_,
+                                       *validator_,
+                                       *sealer_,
+                                       changes_,
+                                       [this] { return absl::Now() + later_; },
+                                       {}});
     alice_ = MakeParty("alice", Caller(10));
     bob_ = MakeParty("bob", Caller(20));
   }
@@ -174,6 +182,7 @@ class AuthenticationCustodianTest : public ::testing::Test {
   std::unique_ptr<CertificateValidator> validator_ = CertificateValidator::Create();
   std::unique_ptr<TicketRoots> roots_;
   std::unique_ptr<TicketSealer> sealer_;
+  ChangeNotice changes_;
   std::unique_ptr<WorkerPool> pool_;
   std::unique_ptr<AuthenticationCustodian> custodian_;
   Party alice_;

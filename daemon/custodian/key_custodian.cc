@@ -180,6 +180,7 @@ absl::StatusOr<KeyDescription> KeyCustodian::Install(const Subject& caller, cons
     for (const Certificate& anchor : parsed) clean_anchors += anchor.pem();
   }
   RETURN_IF_ERROR(parts_.keys.InstallCertificate(identity->name, generation.uuid, clean_chain, clean_anchors));
+  parts_.changes.Bump();
   ASSIGN_OR_RETURN(auto installed, parts_.keys.Find(identity->name));
   return Describe(std::move(installed));
 }
@@ -188,6 +189,7 @@ absl::Status KeyCustodian::Remove(const Subject& caller, const std::string& name
   RETURN_IF_ERROR(trail.Administer(parts_.authorizer, caller, Action::kKeyDelete, name));
   ASSIGN_OR_RETURN(const KeyName parsed, ParseKeyName(name));
   const absl::Status status = purge ? parts_.keys.PurgeIdentity(parsed) : parts_.keys.DeleteIdentity(parsed);
+  if (status.ok()) parts_.changes.Bump();
   return absl::IsNotFound(status) ? NoSuchKey(name) : status;
 }
 

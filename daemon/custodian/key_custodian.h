@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "daemon/custodian/authorizer.h"
 #include "daemon/custodian/backend_set.h"
+#include "daemon/custodian/change_notice.h"
 #include "daemon/custodian/worker_pool.h"
 #include "daemon/keystore/key_store.h"
 #include "daemon/trust/certificate.h"
@@ -61,6 +62,7 @@ class KeyCustodian {
     KeyStore& keys;
     const BackendSet& backends;
     CertificateValidator& validator;
+    ChangeNotice& changes;
     std::function<absl::Time()> clock;
   };
 

@@ -138,6 +138,7 @@ absl::StatusOr<TrustDescription> TrustCustodian::Apply(const std::string& key_na
   if (!trust.anchors.empty()) RETURN_IF_ERROR(ParseTrust(trust).status());
   RETURN_IF_ERROR(CheckOwn(*identity, trust));
   RETURN_IF_ERROR(parts_.keys.SetTrust(identity->name, identity, trust));
+  parts_.changes.Bump();
   return Describe(trust);
 }
 

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "daemon/custodian/authorizer.h"
+#include "daemon/custodian/change_notice.h"
 #include "daemon/custodian/worker_pool.h"
 #include "daemon/keystore/key_store.h"
 #include "daemon/trust/certificate.h"
@@ -48,6 +49,7 @@ class TrustCustodian {
     Authorizer& authorizer;
     KeyStore& keys;
     CertificateValidator& validator;
+    ChangeNotice& changes;
     std::function<absl::Time()> clock;
   };
 

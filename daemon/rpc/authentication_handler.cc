@@ -9,6 +9,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/rpc/admitted_call.h"
+#include "daemon/rpc/watch_call.h"
+#include "daemon/rpc/wire_status.h"
 #include "proto/contract/secret_access.h"
 #include "proto/contract/status_macros.h"
 
@@ -20,6 +22,8 @@ constexpr size_t kMaxDocument = size_t{64} * 1024;
 constexpr size_t kMaxCertificate = size_t{16} * 1024;
 constexpr size_t kMaxTrustDocuments = 32;
 constexpr size_t kMaxTicket = size_t{320} * 1024;
+constexpr int kMaxPeers = 64;
+constexpr size_t kMaxPeerTickets = size_t{256} * 1024;
 constexpr uint32_t kMaxDomain = 232;  // DDSI-RTPS 9.6.1.3: beyond it ports are over 65535.
 constexpr std::chrono::milliseconds kLongestWait(1000);
 constexpr char kIdentityClass[] = "DDS:Auth:PKI-DH:1.0";
@@ -117,6 +121,12 @@ void FillHolder(HandshakeToken token, v1::DataHolder& holder) {
   }
 }
 
+// Rounded up: who asks again then finds what was good until then at its end.
+uint64_t MillisecondsOf(absl::Duration duration) {
+  return static_cast<uint64_t>(
+      std::max<int64_t>(absl::ToInt64Milliseconds(absl::Ceil(duration, absl::Milliseconds(1))), 1));
+}
+
 void FillResult(StepResult::Completed completed, v1::HandshakeResult& result) {
   // The one place where key material is put on the wire: a session secret, for the participant's crypto plugin.
   const std::span<const uint8_t> secret = completed.outcome.shared_secret.Reveal(SecretAccess());
@@ -127,6 +137,8 @@ void FillResult(StepResult::Completed completed, v1::HandshakeResult& result) {
   result.set_peer_permissions(std::move(completed.outcome.peer_permissions));
   result.set_peer_ticket(std::move(completed.peer_ticket));
   result.set_peer_not_after(absl::ToUnixSeconds(completed.peer_not_after));
+  result.set_revision(completed.revision);
+  result.set_good_for_ms(MillisecondsOf(completed.good_for));
 }
 
 void FillStep(StepResult result, v1::HandshakeStep& step) {
@@ -152,6 +164,49 @@ void FillIdentity(LocalIdentity identity, v1::ValidateLocalIdentityResponse& res
   AddProperty("dds.cert.algo", identity.algorithm, token);
   AddProperty("dds.ca.sn", identity.ca_subject, token);
   AddProperty("dds.ca.algo", identity.ca_algorithm, token);
+}
+
+absl::Status CheckTickets(const v1::CheckPeersRequest& request) {
+  RETURN_IF_ERROR(CheckSize("identity_ticket", request.identity_ticket(), 1, kMaxTicket));
+  size_t total = 0;
+  for (const std::string& ticket : request.peer_ticket()) total += ticket.size();
+  if (request.peer_ticket_size() <= kMaxPeers && total <= kMaxPeerTickets) return absl::OkStatus();
+  return absl::InvalidArgumentError("peer_ticket has more than 64 tickets, or more than 256 KiB");
+}
+
+// What a caller may read of a refusal, as in an error.
+std::string RefusalText(const std::string& refusal) {
+  return ToWire(absl::PermissionDeniedError(refusal)).error_message();
+}
+
+v1::PeerVerdict::Outcome ToOutcome(PeerVerdict::Outcome outcome) {
+  switch (outcome) {
+    case PeerVerdict::Outcome::kGood:
+      return v1::PeerVerdict::GOOD;
+    case PeerVerdict::Outcome::kRefused:
+      return v1::PeerVerdict::REFUSED;
+    case PeerVerdict::Outcome::kUnknownTicket:
+      return v1::PeerVerdict::UNKNOWN_TICKET;
+    case PeerVerdict::Outcome::kUndecided:
+      break;
+  }
+  return v1::PeerVerdict::OUTCOME_UNSPECIFIED;
+}
+
+void FillReview(const PeerReview& review, v1::CheckPeersResponse& response) {
+  response.set_revision(review.revision);
+  if (!review.identity_refused.empty()) {
+    response.set_identity_refused(RefusalText(review.identity_refused));
+    return;
+  }
+  response.set_not_after(absl::ToUnixSeconds(review.not_after));
+  response.set_good_for_ms(MillisecondsOf(review.good_for));
+  for (const PeerVerdict& peer : review.peers) {
+    v1::PeerVerdict& verdict = *response.add_verdict();
+    verdict.set_outcome(ToOutcome(peer.outcome));
+    if (peer.outcome == PeerVerdict::Outcome::kRefused) verdict.set_refusal(RefusalText(peer.refusal));
+    if (peer.outcome == PeerVerdict::Outcome::kGood) verdict.set_good_for_ms(MillisecondsOf(peer.good_for));
+  }
 }
 
 std::chrono::milliseconds WaitOf(uint32_t wait_ms) {
@@ -278,6 +333,30 @@ grpc::ServerUnaryReactor* AuthenticationHandler::SignParticipantData(grpc::Callb
                                    if (signature->has_value()) response->set_signature((*signature)->octets);
                                    call->Finish(absl::OkStatus());
                                  });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AuthenticationHandler::Watch(grpc::CallbackServerContext* context,
+                                                       const v1::WatchRequest* request, v1::WatchResponse* response) {
+  return WatchCall::Begin(peers_, limiter_, board_, *context, *request, *response);
+}
+
+grpc::ServerUnaryReactor* AuthenticationHandler::CheckPeers(grpc::CallbackServerContext* context,
+                                                            const v1::CheckPeersRequest* request,
+                                                            v1::CheckPeersResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
+  if (call == nullptr) return reactor;
+  if (const absl::Status sizes = CheckTickets(*request); !sizes.ok()) {
+    call->Finish(sizes);
+    return reactor;
+  }
+  reviewer_.Review(call->caller(), request->identity_ticket(),
+                   {request->peer_ticket().begin(), request->peer_ticket().end()},
+                   [call, response](const absl::StatusOr<PeerReview>& review) {
+                     if (review.ok()) FillReview(*review, *response);
+                     call->Finish(review.status());
+                   });
   return reactor;
 }
 

@@ -15,13 +15,14 @@ namespace ddskey {
 // CallPermit stands for a call under way; its end is the end of the call.
 using CallPermit = UsageLimiter::Permit;
 
-// CallLimiter bounds the calls under way and the handshakes begun. Handlers ask it after they know who is calling and
-// before anything else. Thread-safe.
+// CallLimiter bounds the calls under way, those that wait, and the handshakes begun. Handlers ask it after they know
+// who is calling and before anything else. Thread-safe.
 class CallLimiter {
  public:
   explicit CallLimiter(const Limits& limits)
       : calls_("calls under way",
                {.total = 0, .per_uid = limits.calls_per_uid, .per_process = limits.calls_per_process}),
+        watches_("calls of Watch", {.total = 0, .per_uid = kWatchesPerUid, .per_process = kWatchesPerProcess}),
         handshakes_("handshakes", {.per_second = limits.handshakes_per_second,
                                    .burst = limits.handshake_burst,
                                    .buckets_per_uid = limits.connections_per_uid,
@@ -30,6 +31,9 @@ class CallLimiter {
   // Admit lets a call of `caller` begin, or returns RESOURCE_EXHAUSTED with a sentence that names the limit. Keep the
   // permit until the call has ended.
   absl::StatusOr<CallPermit> Admit(const Subject& caller) { return calls_.Take(caller); }
+
+  // AdmitWatch is Admit for a call that waits until something changes: however many wait, the others have their share.
+  absl::StatusOr<CallPermit> AdmitWatch(const Subject& caller) { return watches_.Take(caller); }
 
   // BeginHandshake counts a handshake that `caller` begins, or returns RESOURCE_EXHAUSTED.
   absl::Status BeginHandshake(const Subject& caller) { return handshakes_.Take(caller); }
@@ -42,6 +46,7 @@ class CallLimiter {
 
  private:
   UsageLimiter calls_;
+  UsageLimiter watches_;
   RateLimiter handshakes_;
 };
 

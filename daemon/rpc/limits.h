@@ -44,6 +44,12 @@ inline constexpr size_t kRequestOctetsPerProcess = size_t{10} << 20;
 inline constexpr size_t kRequestOctetsPerUid = size_t{32} << 20;
 inline constexpr size_t kRequestCost = size_t{16} << 10;
 
+// Calls of Watch that wait at once: one for each DDS domain that a process is in. They do not count as calls under way.
+inline constexpr uint32_t kWatchesPerProcess = 16;
+inline constexpr uint32_t kWatchesPerUid = 1024;
+// The longest that one waits.
+inline constexpr std::chrono::milliseconds kLongestWatch{60000};
+
 // Frame guard (S-9). Streams open at once on one connection; also announced to the client, so an honest one waits.
 inline constexpr uint32_t kStreams = 64;
 // Octets of one header block: HEADERS and its CONTINUATION frames, and how many of the latter.

@@ -83,14 +83,18 @@ RpcDaemon::RpcDaemon() {
   roots_ = *TicketRoots::Open(std::make_unique<FileRootStorage>(dir_.File("roots")), "boot", &TimeSinceBoot);
   sealer_ = std::make_unique<TicketSealer>(*roots_, keys_->instance_uuid());
   pool_ = std::make_unique<WorkerPool>(2);
-  authentication_ = std::make_unique<AuthenticationCustodian>(
-      AuthenticationCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, *sealer_, &absl::Now, {}});
+  authentication_ = std::make_unique<AuthenticationCustodian>(AuthenticationCustodian::Parts{
+      *pool_, *authorizer_, *keys_, *backends_, *validator_, *sealer_, changes_, &absl::Now, {}});
+  reviewer_ = std::make_unique<PeerReviewer>(
+      PeerReviewer::Parts{*pool_, *authorizer_, authentication_->admission(), *sealer_, changes_, &absl::Now});
+  board_ = std::make_unique<WatchBoard>(changes_);
   administration_ = std::make_unique<KeyCustodian>(
-      KeyCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, &absl::Now});
-  trust_ =
-      std::make_unique<TrustCustodian>(TrustCustodian::Parts{*pool_, *authorizer_, *keys_, *validator_, &absl::Now});
+      KeyCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, changes_, &absl::Now});
+  trust_ = std::make_unique<TrustCustodian>(
+      TrustCustodian::Parts{*pool_, *authorizer_, *keys_, *validator_, changes_, &absl::Now});
   limiter_ = std::make_unique<CallLimiter>(NoLimits());
-  authentication_handler_ = std::make_unique<AuthenticationHandler>(peers_, *limiter_, *authentication_);
+  authentication_handler_ =
+      std::make_unique<AuthenticationHandler>(peers_, *limiter_, *authentication_, *reviewer_, *board_);
   admin_handler_ = std::make_unique<AdminHandler>(peers_, *limiter_, *administration_, *trust_,
                                                   [](v1::GetStatusResponse& status) { status.set_version("fuzz"); });
   auto socket = ListeningSocket::Bind(dir_.File("socket"), 0600);
@@ -102,6 +106,7 @@ RpcDaemon::RpcDaemon() {
 
 RpcDaemon::~RpcDaemon() {
   stub_.reset();
+  board_->Close();
   server_.reset();
   // Its deposits are answered by the device.
   authentication_.reset();

@@ -14,8 +14,11 @@
 #include "daemon/custodian/authentication_custodian.h"
 #include "daemon/custodian/authorizer.h"
 #include "daemon/custodian/backend_set.h"
+#include "daemon/custodian/change_notice.h"
 #include "daemon/custodian/key_custodian.h"
+#include "daemon/custodian/peer_reviewer.h"
 #include "daemon/custodian/trust_custodian.h"
+#include "daemon/custodian/watch_board.h"
 #include "daemon/custodian/worker_pool.h"
 #include "daemon/handshake/ticket.h"
 #include "daemon/handshake/ticket_roots.h"
@@ -57,6 +60,7 @@ class RpcDaemon {
   };
 
   test::TempDir dir_;
+  ChangeNotice changes_;
   NoAudit audit_;
   std::unique_ptr<KeyStore> keys_;
   std::unique_ptr<BackendSet> backends_;
@@ -66,6 +70,8 @@ class RpcDaemon {
   std::unique_ptr<TicketSealer> sealer_;
   std::unique_ptr<WorkerPool> pool_;
   std::unique_ptr<AuthenticationCustodian> authentication_;
+  std::unique_ptr<PeerReviewer> reviewer_;
+  std::unique_ptr<WatchBoard> board_;
   std::unique_ptr<KeyCustodian> administration_;
   std::unique_ptr<TrustCustodian> trust_;
   PeerRegistry peers_;
