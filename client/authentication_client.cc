@@ -17,8 +17,9 @@ AuthenticationClient::AuthenticationClient(std::string socket) : channel_(std::m
 
 template <typename Response, typename Request>
 CallResult<Response> AuthenticationClient::Call(std::string_view method, const Request& request,
-                                                CallClock::time_point deadline) {
+                                                CallClock::time_point deadline, const Waker* waker) {
   CallOptions options;
+  options.waker = waker;
   options.deadline = deadline;
   options.idempotent = true;
   CallResult<Response> result;
@@ -28,11 +29,17 @@ CallResult<Response> AuthenticationClient::Call(std::string_view method, const R
 }
 
 CallResult<v1::ValidateLocalIdentityResponse> AuthenticationClient::ValidateLocalIdentity(
-    const v1::ValidateLocalIdentityRequest& request, CallClock::time_point deadline) {
+    const v1::ValidateLocalIdentityRequest& request, CallClock::time_point deadline, const Waker* waker) {
   for (;;) {
-    auto result = Call<v1::ValidateLocalIdentityResponse>("ValidateLocalIdentity", request, deadline);
+    auto result = Call<v1::ValidateLocalIdentityResponse>("ValidateLocalIdentity", request, deadline, waker);
     if (result.status.code != CallCode::kUnavailable || CallClock::now() >= deadline) return result;
-    std::this_thread::sleep_until(std::min(CallClock::now() + kPause, deadline));
+    const auto again = std::min(CallClock::now() + kPause, deadline);
+    if (waker == nullptr) {
+      std::this_thread::sleep_until(again);
+    } else {
+      waker->Sleep(again);
+      if (waker->woken()) return result;
+    }
     if (CallClock::now() >= deadline) return result;
   }
 }
@@ -60,6 +67,17 @@ CallResult<v1::HandshakeStep> AuthenticationClient::SignHandshake(const v1::Sign
 CallResult<v1::SignParticipantDataResponse> AuthenticationClient::SignParticipantData(
     const v1::SignParticipantDataRequest& request, CallClock::time_point deadline) {
   return Call<v1::SignParticipantDataResponse>("SignParticipantData", request, deadline);
+}
+
+CallResult<v1::WatchResponse> AuthenticationClient::Watch(const v1::WatchRequest& request,
+                                                          CallClock::time_point deadline, const Waker* waker) {
+  return Call<v1::WatchResponse>("Watch", request, deadline, waker);
+}
+
+CallResult<v1::CheckPeersResponse> AuthenticationClient::CheckPeers(const v1::CheckPeersRequest& request,
+                                                                    CallClock::time_point deadline,
+                                                                    const Waker* waker) {
+  return Call<v1::CheckPeersResponse>("CheckPeers", request, deadline, waker);
 }
 
 }  // namespace ddskey

@@ -7,6 +7,7 @@
 #include "client/call_status.h"
 #include "client/channel.h"
 #include "client/unix_socket.h"
+#include "client/waker.h"
 #include "ddskey/v1/authentication.pb.h"
 
 namespace ddskey {
@@ -25,9 +26,11 @@ class AuthenticationClient {
 
   const std::string& socket() const { return channel_.socket(); }
 
-  // ValidateLocalIdentity waits until `deadline` for a daemon that is not there yet, or not able to answer.
+  // ValidateLocalIdentity waits until `deadline` for a daemon that is not there yet, or not able to answer, or until
+  // `waker` (unless null) is woken.
   CallResult<v1::ValidateLocalIdentityResponse> ValidateLocalIdentity(const v1::ValidateLocalIdentityRequest& request,
-                                                                      CallClock::time_point deadline);
+                                                                      CallClock::time_point deadline,
+                                                                      const Waker* waker = nullptr);
 
   // The steps of a handshake do not wait for a daemon that is not there: their callers come again.
   CallResult<v1::HandshakeStep> BeginHandshakeRequest(const v1::BeginHandshakeRequestRequest& request,
@@ -42,9 +45,17 @@ class AuthenticationClient {
   CallResult<v1::SignParticipantDataResponse> SignParticipantData(const v1::SignParticipantDataRequest& request,
                                                                   CallClock::time_point deadline);
 
+  // Watch and CheckPeers are for a thread of their own; they do not wait for a daemon that is not there. `waker`
+  // (unless null) ends a call early, with CANCELLED.
+  CallResult<v1::WatchResponse> Watch(const v1::WatchRequest& request, CallClock::time_point deadline,
+                                      const Waker* waker);
+  CallResult<v1::CheckPeersResponse> CheckPeers(const v1::CheckPeersRequest& request, CallClock::time_point deadline,
+                                                const Waker* waker);
+
  private:
   template <typename Response, typename Request>
-  CallResult<Response> Call(std::string_view method, const Request& request, CallClock::time_point deadline);
+  CallResult<Response> Call(std::string_view method, const Request& request, CallClock::time_point deadline,
+                            const Waker* waker = nullptr);
 
   Channel channel_;
 };

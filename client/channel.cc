@@ -14,6 +14,8 @@ constexpr size_t kMaxResponse = 4 << 20;
 // A daemon in an orderly restart may turn a call away more than once.
 constexpr int kMostAttempts = 4;
 constexpr std::chrono::milliseconds kConnectPause(20);
+// Nothing can end the wait of a thread for room in a backlog.
+constexpr std::chrono::milliseconds kInterruptible(500);
 
 constexpr uint64_t Owner(uint64_t generation, bool busy) { return generation << 1 | (busy ? 1 : 0); }
 constexpr uint64_t GenerationOf(uint64_t owner) { return owner >> 1; }
@@ -79,7 +81,9 @@ CallStatus Channel::CallRaw(std::string_view method, std::string_view body, cons
     }
     Lease lease(TakeSlot());
     if (lease.connection() == nullptr) {
-      lease.connection() = Connection::Open(socket_, server_uids_, options.deadline, &status);
+      auto until = options.deadline;
+      if (options.waker != nullptr) until = std::min(until, CallClock::now() + kInterruptible);
+      lease.connection() = Connection::Open(socket_, server_uids_, until, &status);
     }
     if (lease.connection() == nullptr) {
       if (!options.wait_for_ready || status.code != CallCode::kUnavailable) return status;
@@ -88,7 +92,7 @@ CallStatus Channel::CallRaw(std::string_view method, std::string_view body, cons
     }
     ++attempt;
     UnaryExchange exchange(body, kMaxResponse);
-    const Connection::Fate fate = lease.connection()->Call(method, exchange, options.deadline, &status);
+    const Connection::Fate fate = lease.connection()->Call(method, exchange, options.deadline, options.waker, &status);
     if (fate == Connection::Fate::kFinished) {
       if (status.ok() && !parse(message, exchange.response())) {
         return {CallCode::kInternal, "the daemon's answer does not parse"};

@@ -16,6 +16,7 @@
 #include "client/connection.h"
 #include "client/server_identity.h"
 #include "client/unix_socket.h"
+#include "client/waker.h"
 
 namespace ddskey {
 
@@ -27,6 +28,8 @@ struct CallOptions {
   bool idempotent = false;
   // Keep trying to reach the daemon until the deadline, instead of UNAVAILABLE at once.
   bool wait_for_ready = false;
+  // The call ends with CANCELLED when this is woken, for which it then takes no longer than half a second.
+  const Waker* waker = nullptr;
 };
 
 // Channel makes unary gRPC calls to the daemon over a unix socket, on the caller's thread, without a thread, a lock or

@@ -140,14 +140,14 @@ bool Connection::Usable() {
 }
 
 Connection::Fate Connection::Call(std::string_view method, UnaryExchange& exchange, CallClock::time_point deadline,
-                                  CallStatus* status) {
+                                  const Waker* waker, CallStatus* status) {
   const int32_t stream = Submit(method, exchange, deadline);
   if (stream < 0) {
     broken_ = true;
     *status = {CallCode::kUnavailable, nghttp2_strerror(stream)};
     return Fate::kNotProcessed;
   }
-  const Fate fate = Converse(stream, exchange, deadline, status);
+  const Fate fate = Converse(stream, exchange, deadline, waker, status);
   // A stream that lives on in the session must not point at the caller's exchange.
   if (!exchange.stream_closed()) {
     nghttp2_session_set_stream_user_data(session_, stream, nullptr);
@@ -171,7 +171,7 @@ int32_t Connection::Submit(std::string_view method, UnaryExchange& exchange, Cal
 }
 
 Connection::Fate Connection::Converse(int32_t stream, UnaryExchange& exchange, CallClock::time_point deadline,
-                                      CallStatus* status) {
+                                      const Waker* waker, CallStatus* status) {
   for (;;) {
     Pump(exchange);
     if (exchange.stream_closed()) break;
@@ -184,8 +184,11 @@ Connection::Fate Connection::Converse(int32_t stream, UnaryExchange& exchange, C
     if (MillisecondsUntil(deadline) == 0) {
       return GiveUp(stream, exchange, {CallCode::kDeadlineExceeded, "the daemon did not answer in time"}, status);
     }
+    if (waker != nullptr && waker->woken()) {
+      return GiveUp(stream, exchange, {CallCode::kCancelled, "the caller does not wait any more"}, status);
+    }
     bool readable = false;
-    if (!socket_.Wait(HasOutput(), deadline, &readable)) {
+    if (!socket_.Wait(HasOutput(), deadline, waker, &readable)) {
       broken_ = true;
       error_ = EBADF;
     }

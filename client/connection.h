@@ -13,6 +13,7 @@
 #include "client/call_status.h"
 #include "client/unary_exchange.h"
 #include "client/unix_socket.h"
+#include "client/waker.h"
 
 struct nghttp2_session;
 
@@ -51,13 +52,16 @@ class Connection {
   void CloseCopy() { socket_.Close(); }
 
   // Call runs `exchange` against `method` ("/package.Service/Method"); `*status` is how it ended.
-  Fate Call(std::string_view method, UnaryExchange& exchange, CallClock::time_point deadline, CallStatus* status);
+  // It is CANCELLED when `waker` (unless null) is woken.
+  Fate Call(std::string_view method, UnaryExchange& exchange, CallClock::time_point deadline, const Waker* waker,
+            CallStatus* status);
 
  private:
   explicit Connection(UnixSocket socket);
   bool StartSession();
   int32_t Submit(std::string_view method, UnaryExchange& exchange, CallClock::time_point deadline);
-  Fate Converse(int32_t stream, UnaryExchange& exchange, CallClock::time_point deadline, CallStatus* status);
+  Fate Converse(int32_t stream, UnaryExchange& exchange, CallClock::time_point deadline, const Waker* waker,
+                CallStatus* status);
   Fate GiveUp(int32_t stream, const UnaryExchange& exchange, CallStatus reason, CallStatus* status);
   void Reset(int32_t stream, uint32_t http2_error);
   Fate Lost(const UnaryExchange& exchange, CallStatus* status) const;

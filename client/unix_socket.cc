@@ -1,13 +1,12 @@
 #include "client/unix_socket.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -17,15 +16,6 @@ namespace ddskey {
 namespace {
 
 constexpr int kHourMs = 3'600'000;
-
-// Makes a socket above the standard descriptors, which its owner may have closed.
-int MakeSocket() {
-  const int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (descriptor < 0 || descriptor > STDERR_FILENO) return descriptor;
-  const int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-  close(descriptor);
-  return moved;
-}
 
 // strerror is not safe beside other threads of the process.
 std::string ErrorText(int error) {
@@ -64,7 +54,7 @@ CallResult<std::optional<UnixSocket>> UnixSocket::Connect(const std::string& pat
   }
   path.copy(address.sun_path, path.size());
 
-  const int descriptor = MakeSocket();
+  const int descriptor = AboveStandardDescriptors(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (descriptor < 0) return {{CallCode::kUnavailable, "cannot make a socket: " + ErrorText(errno)}, std::nullopt};
   UnixSocket result(descriptor);
   if (const int error = ConnectBefore(descriptor, address, deadline); error != 0) {
@@ -96,12 +86,6 @@ void UnixSocket::Close() {
   close(descriptor);
 }
 
-std::optional<UnixSocket::Identity> UnixSocket::IdentityOf(int descriptor) {
-  struct stat status;
-  if (fstat(descriptor, &status) != 0 || !S_ISSOCK(status.st_mode)) return std::nullopt;
-  return Identity{status.st_dev, status.st_ino};
-}
-
 bool UnixSocket::IsOurs() const {
   return identity_ && generation_ == ForkGeneration() && geteuid() == euid_ && getegid() == egid_ &&
          IdentityOf(descriptor_) == identity_;
@@ -130,12 +114,20 @@ ssize_t UnixSocket::Receive(void* data, size_t size) {
   }
 }
 
-bool UnixSocket::Wait(bool to_write, CallClock::time_point deadline, bool* readable) {
-  pollfd wanted{descriptor_, static_cast<short>(to_write ? POLLIN | POLLOUT : POLLIN), 0};
-  const int ready = poll(&wanted, 1, MillisecondsUntil(deadline));
-  *readable = ready > 0 && (wanted.revents & (POLLIN | POLLHUP | POLLERR)) != 0;
+bool UnixSocket::Wait(bool to_write, CallClock::time_point deadline, const Waker* waker, bool* readable) {
+  *readable = false;
+  if (waker != nullptr && waker->woken()) return true;
+  // poll() passes over a negative descriptor.
+  std::array<pollfd, 2> wanted = {
+      {{descriptor_, static_cast<short>(to_write ? POLLIN | POLLOUT : POLLIN), 0}, {-1, POLLIN, 0}}};
+  if (waker != nullptr) {
+    wanted[1].fd = waker->descriptor();
+    if (wanted[1].fd < 0) deadline = std::min(deadline, CallClock::now() + Waker::kBlindWait);
+  }
+  const int ready = poll(wanted.data(), wanted.size(), MillisecondsUntil(deadline));
+  *readable = ready > 0 && (wanted[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0;
   if (ready < 0) return errno == EINTR;
-  return (wanted.revents & POLLNVAL) == 0;
+  return (wanted[0].revents & POLLNVAL) == 0;
 }
 
 }  // namespace ddskey

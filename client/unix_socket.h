@@ -11,6 +11,8 @@
 #include <utility>
 
 #include "client/call_status.h"
+#include "client/socket_identity.h"
+#include "client/waker.h"
 
 namespace ddskey {
 
@@ -48,22 +50,15 @@ class UnixSocket {
   ssize_t Send(const void* data, size_t size);
   ssize_t Receive(void* data, size_t size);
 
-  // Wait blocks until there is something to read, `deadline` has passed, or (if `to_write`) there is room to write.
-  // False if the descriptor is broken.
-  bool Wait(bool to_write, CallClock::time_point deadline, bool* readable);
+  // Wait blocks until there is something to read, `deadline` has passed, `waker` (unless null) is woken, or (if
+  // `to_write`) there is room to write. False if the descriptor is broken.
+  bool Wait(bool to_write, CallClock::time_point deadline, const Waker* waker, bool* readable);
 
  private:
-  struct Identity {
-    dev_t device = 0;
-    ino_t inode = 0;
-    friend bool operator==(const Identity&, const Identity&) = default;
-  };
-
   explicit UnixSocket(int descriptor);
-  static std::optional<Identity> IdentityOf(int descriptor);
 
   int descriptor_;
-  std::optional<Identity> identity_;
+  std::optional<SocketIdentity> identity_;
   uint64_t generation_;
   uid_t euid_;
   gid_t egid_;
