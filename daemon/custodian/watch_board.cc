@@ -35,7 +35,8 @@ uint64_t WatchBoard::Hold(uint64_t seen, std::chrono::milliseconds wait, Done do
       const uint64_t number = ++last_number_;
       const Clock::time_point until = Clock::now() + wait;
       waits_.emplace(number, Wait{seen, until, std::move(done)});
-      const bool is_first = ends_.emplace(until, number).first == ends_.begin();
+      const auto placed = ends_.emplace(until, number).first;
+      const bool is_first = placed == ends_.begin();
       // Looked at when the wait is on the board, where a later change finds it.
       const bool is_stale = seen != notice_.revision();
       stale_ = stale_ || is_stale;
