@@ -29,15 +29,28 @@ LocalIdentity::LocalIdentity(v1::ValidateLocalIdentityRequest request,
     : request_(std::move(request)),
       adjusted_guid_(guid),
       token_(response.identity_token()),
+      not_after_(response.not_after()),
       ticket_(response.identity_ticket()) {}
+
+LocalIdentity::LocalIdentity(const LocalIdentity& other)
+    : request_(other.request_),
+      adjusted_guid_(other.adjusted_guid_),
+      token_(other.token_),
+      not_after_(other.not_after_),
+      ticket_(other.ticket()),
+      permissions_(other.permissions()) {}
+
+std::shared_ptr<LocalIdentity> LocalIdentity::Copy() const {
+  return std::shared_ptr<LocalIdentity>(new LocalIdentity(*this));
+}
 
 std::string LocalIdentity::ticket() const {
   const std::lock_guard lock(mutex_);
   return ticket_;
 }
 
-CallStatus LocalIdentity::Renew(AuthenticationClient& client, CallClock::time_point deadline) {
-  const auto result = client.ValidateLocalIdentity(request_, deadline);
+CallStatus LocalIdentity::Renew(AuthenticationClient& client, CallClock::time_point deadline, const Waker* waker) {
+  const auto result = client.ValidateLocalIdentity(request_, deadline, waker);
   if (!result.status.ok()) return result.status;
   // Peers know this participant by its GUID: with another one it would be somebody else.
   if (result.value.adjusted_guid() != GuidOctets(adjusted_guid_)) {

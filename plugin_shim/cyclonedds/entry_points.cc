@@ -186,12 +186,16 @@ DDS_Security_boolean GetAuthenticatedPeerCredentialToken(dds_security_authentica
   });
 }
 
-// This version tells the listener nothing.
+// The host takes the listener back with a null one.
 DDS_Security_boolean SetListener(dds_security_authentication* instance,
-                                 const dds_security_authentication_listener* /*listener*/,
+                                 const dds_security_authentication_listener* listener,
                                  DDS_Security_SecurityException* exception) {
-  if (AnyNull(instance)) return Refuse("set_listener", kFalse, exception);
-  return 1;
+  constexpr char kName[] = "set_listener";
+  if (AnyNull(instance)) return Refuse(kName, kFalse, exception);
+  return Guard(kName, kFalse, exception, [&](std::string* /*error*/) -> DDS_Security_boolean {
+    PluginOf(instance).SetListener(instance, listener);
+    return 1;
+  });
 }
 
 // The host frees identity tokens itself.

@@ -80,7 +80,7 @@ Plugin::Result Plugin::ValidateLocalIdentity(int64_t* handle, DDS_Security_GUID_
                                              const DDS_Security_GUID_t& candidate, std::string* error) {
   std::vector<std::string> remarks;
   if (!JudgeProperties(qos, &remarks, error)) return DDS_SECURITY_VALIDATION_FAILED;
-  for (const std::string& remark : remarks) log_.Warn(remark);
+  for (const std::string& remark : remarks) log_->Warn(remark);
   std::optional<v1::ValidateLocalIdentityRequest> request = ReadIdentity(qos, error);
   if (!request) return DDS_SECURITY_VALIDATION_FAILED;
   const auto timeout = ConnectTimeout(FindProperty(qos, kConnectTimeoutProperty));
@@ -93,7 +93,8 @@ Plugin::Result Plugin::ValidateLocalIdentity(int64_t* handle, DDS_Security_GUID_
   std::shared_ptr<LocalIdentity> local = LocalIdentity::Validate(link_.client(), *std::move(request), *timeout, error);
   if (local == nullptr) return DDS_SECURITY_VALIDATION_FAILED;
   memcpy(adjusted, local->adjusted_guid().data(), sizeof(*adjusted));
-  *handle = registry_.AddLocal(std::move(local));
+  *handle = registry_.AddLocal(local);
+  watch_.AddLocal(*handle, *local);
   return DDS_SECURITY_VALIDATION_OK;
 }
 
@@ -213,6 +214,10 @@ Plugin::Result Plugin::ProcessHandshake(DDS_Security_HandshakeMessageToken* out,
     *error = "ddskeyd at " + link_.socket() + " gave no shared secret; see journalctl -u ddskeyd";
     return DDS_SECURITY_VALIDATION_FAILED;
   }
+  if (!outcome.repeated) {
+    const auto [local, remote] = registry_.IdentitiesOf(handshake);
+    watch_.AddPeer(local, remote, outcome.step.result());
+  }
   *out = {};
   if (!outcome.step.has_message()) return DDS_SECURITY_VALIDATION_OK;
   ToDds(outcome.step.message(), true, out);
@@ -222,7 +227,7 @@ Plugin::Result Plugin::ProcessHandshake(DDS_Security_HandshakeMessageToken* out,
 Plugin::Result Plugin::NotDone(const StepOutcome& outcome, std::string* error) {
   *error = outcome.sentence;
   if (outcome.kind == StepOutcome::Kind::kRefused) return DDS_SECURITY_VALIDATION_FAILED;
-  log_.Warn(outcome.sentence);
+  log_->Warn(outcome.sentence);
   return DDS_SECURITY_VALIDATION_PENDING_RETRY;
 }
 
@@ -252,6 +257,22 @@ bool Plugin::GetPeerCredential(int64_t handshake, DDS_Security_AuthenticatedPeer
   property->set_value(credential->permissions);
   ToDds(holder, false, token);
   return true;
+}
+
+bool Plugin::ReturnIdentity(int64_t handle) {
+  watch_.Remove(handle);
+  return registry_.ReturnIdentity(handle);
+}
+
+void Plugin::SetListener(const dds_security_authentication* plugin,
+                         const dds_security_authentication_listener* listener) {
+  if (listener == nullptr || listener->on_revoke_identity == nullptr) {
+    watch_.Stop();
+    return;
+  }
+  const auto revoke = listener->on_revoke_identity;
+  watch_.Listen({.revoke = [plugin, revoke](int64_t handle) { revoke(plugin, handle); },
+                 .warn = [log = log_](const std::string& sentence) { log->Warn(sentence); }});
 }
 
 }  // namespace ddskey::cyclonedds

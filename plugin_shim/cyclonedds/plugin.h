@@ -1,10 +1,13 @@
 #ifndef PLUGIN_SHIM_CYCLONEDDS_PLUGIN_H_
 #define PLUGIN_SHIM_CYCLONEDDS_PLUGIN_H_
 
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "plugin_shim/core/daemon_link.h"
 #include "plugin_shim/core/handshake.h"
+#include "plugin_shim/core/peer_watch.h"
 #include "plugin_shim/cyclonedds/dds_security.h"
 #include "plugin_shim/cyclonedds/host_log.h"
 #include "plugin_shim/cyclonedds/registry.h"
@@ -43,8 +46,13 @@ class Plugin {
   bool GetPeerCredential(int64_t handshake, DDS_Security_AuthenticatedPeerCredentialToken* token, std::string* error);
 
   bool IsLocal(int64_t handle) const { return registry_.Local(handle) != nullptr; }
-  bool ReturnIdentity(int64_t handle) { return registry_.ReturnIdentity(handle); }
+  bool ReturnIdentity(int64_t handle);
   bool ReturnHandshake(int64_t handle) { return registry_.ReturnHandshake(handle); }
+
+  // SetListener has the host told of identities that may not go on, with `plugin` as its own pointer to this plugin;
+  // null ends that, and when it returns the host is not called any more.
+  void SetListener(const dds_security_authentication* plugin, const dds_security_authentication_listener* listener);
+
   bool KnowsSecret(DDS_Security_SharedSecretHandle handle) const { return registry_.KnowsSecret(handle); }
 
  private:
@@ -55,7 +63,10 @@ class Plugin {
 
   DaemonLink link_;
   Registry registry_;
-  HostLog log_;
+  // Shared with the watch, which may outlive this.
+  const std::shared_ptr<HostLog> log_ = std::make_shared<HostLog>();
+  // Last: its thread ends before anything else goes.
+  PeerWatch watch_{link_.socket()};
 };
 
 }  // namespace ddskey::cyclonedds

@@ -52,6 +52,14 @@ std::shared_ptr<HostedHandshake> Registry::Handshake(int64_t handle) const {
   return handshakes_.Find(handle);
 }
 
+std::pair<int64_t, int64_t> Registry::IdentitiesOf(int64_t handshake) const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [pair, handle] : pairs_) {
+    if (handle == handshake) return pair;
+  }
+  return {0, 0};
+}
+
 bool Registry::ReturnIdentity(int64_t handle) {
   // Destroyed after the lock is given back.
   std::vector<std::shared_ptr<HostedHandshake>> ended;

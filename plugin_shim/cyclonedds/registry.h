@@ -45,6 +45,8 @@ class Registry {
   // handles is unknown.
   std::pair<int64_t, std::shared_ptr<HostedHandshake>> Pair(int64_t local, int64_t remote, const MakeHandshake& make);
   std::shared_ptr<HostedHandshake> Handshake(int64_t handle) const;
+  // IdentitiesOf returns the handles of the local and the remote identity of a handshake; 0 if it is unknown.
+  std::pair<int64_t, int64_t> IdentitiesOf(int64_t handshake) const;
 
   // The host needs a handle no more. False if it is unknown.
   bool ReturnIdentity(int64_t handle);

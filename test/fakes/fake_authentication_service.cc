@@ -26,22 +26,42 @@ bool IsBad(const v1::DataHolder& message) { return !Binary(message, FakeAuthenti
 
 grpc::Status Refusal() { return {grpc::StatusCode::INVALID_ARGUMENT, "[signature] does not verify"}; }
 
-void FillResult(v1::HandshakeResult& result, const std::string& challenge1, const std::string& challenge2,
-                const v1::DataHolder& message) {
+}  // namespace
+
+void FakeAuthenticationService::FillResult(v1::HandshakeResult& result, const std::string& challenge1,
+                                           const std::string& challenge2, const v1::DataHolder& message) {
   result.set_shared_secret(challenge1.substr(0, 16) + challenge2.substr(0, 16));
   result.set_challenge1(challenge1);
   result.set_challenge2(challenge2);
   result.set_peer_certificate(Binary(message, "c.id"));
   result.set_peer_permissions(Binary(message, "c.perm"));
+  FillPeer(result);
 }
 
-}  // namespace
+void FakeAuthenticationService::FillPeer(v1::HandshakeResult& result) {
+  result.set_peer_ticket(Seal("peer", result.peer_certificate()));
+  result.set_revision(revision_);
+  result.set_good_for_ms(3'600'000);
+}
+
+v1::HandshakeResult FakeAuthenticationService::ResultFor(const std::string& certificate) {
+  const std::lock_guard lock(mutex_);
+  v1::HandshakeResult result;
+  result.set_peer_certificate(certificate);
+  FillPeer(result);
+  return result;
+}
 
 FakeAuthenticationService::FakeAuthenticationService(std::string socket) : socket_(std::move(socket)) { Start(); }
 
 FakeAuthenticationService::~FakeAuthenticationService() { Stop(); }
 
 void FakeAuthenticationService::Start() {
+  {
+    // As a daemon that has started again.
+    const std::lock_guard lock(mutex_);
+    revision_ += 1'000'000;
+  }
   grpc::ServerBuilder builder;
   builder.AddListeningPort("unix:" + socket_, grpc::InsecureServerCredentials());
   builder.RegisterService(this);
@@ -77,6 +97,24 @@ void FakeAuthenticationService::Stall(bool stalled) {
   const std::lock_guard lock(mutex_);
   stalled_ = stalled;
   changed_.notify_all();
+}
+
+void FakeAuthenticationService::Change() {
+  const std::lock_guard lock(mutex_);
+  ++revision_;
+  changed_.notify_all();
+}
+
+void FakeAuthenticationService::Refuse(const std::string& certificate, const std::string& why, bool change) {
+  const std::lock_guard lock(mutex_);
+  refused_[certificate] = why;
+  if (change) ++revision_;
+  changed_.notify_all();
+}
+
+int FakeAuthenticationService::held() const {
+  const std::lock_guard lock(mutex_);
+  return held_;
 }
 
 int FakeAuthenticationService::Calls(const std::string& method) const {
@@ -247,6 +285,44 @@ grpc::Status FakeAuthenticationService::SignParticipantData(grpc::ServerContext*
     --to_pend_;
   } else {
     response->set_signature("revision " + std::to_string(request->revision()) + " of " + request->participant_data());
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeAuthenticationService::Watch(grpc::ServerContext* context, const v1::WatchRequest* request,
+                                              v1::WatchResponse* response) {
+  if (grpc::Status status = Enter("Watch", context); !status.ok()) return status;
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(request->wait_ms());
+  std::unique_lock lock(mutex_);
+  ++held_;
+  while (revision_ == request->revision() && std::chrono::steady_clock::now() < until && !context->IsCancelled()) {
+    changed_.wait_for(lock, std::chrono::milliseconds(5));
+  }
+  --held_;
+  response->set_revision(revision_);
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeAuthenticationService::CheckPeers(grpc::ServerContext* context, const v1::CheckPeersRequest* request,
+                                                   v1::CheckPeersResponse* response) {
+  if (grpc::Status status = Enter("CheckPeers", context); !status.ok()) return status;
+  const std::lock_guard lock(mutex_);
+  if (grpc::Status status = OpenTicket(request->identity_ticket(), "identity"); !status.ok()) return status;
+  response->set_revision(revision_);
+  if (const auto own = refused_.find(tickets_[request->identity_ticket()]); own != refused_.end()) {
+    response->set_identity_refused(own->second);
+    return grpc::Status::OK;
+  }
+  response->set_not_after(4'000'000'000);
+  response->set_good_for_ms(3'600'000);
+  for (const std::string& ticket : request->peer_ticket()) {
+    v1::PeerVerdict& verdict = *response->add_verdict();
+    verdict.set_outcome(v1::PeerVerdict::UNKNOWN_TICKET);
+    if (!OpenTicket(ticket, "peer").ok()) continue;
+    const auto refused = refused_.find(tickets_[ticket]);
+    verdict.set_outcome(refused == refused_.end() ? v1::PeerVerdict::GOOD : v1::PeerVerdict::REFUSED);
+    verdict.set_good_for_ms(3'600'000);
+    if (refused != refused_.end()) verdict.set_refusal(refused->second);
   }
   return grpc::Status::OK;
 }

@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
@@ -37,6 +38,15 @@ class FakeAuthenticationService final : public v1::AuthenticationService::Servic
   // Stall makes calls hang until their deadline, or until stalled no more.
   void Stall(bool stalled);
 
+  // Change makes the revision another one. Refuse makes CheckPeers refuse whoever has `certificate`, peer or
+  // participant, and unless `change` is false changes the revision.
+  void Change();
+  void Refuse(const std::string& certificate, const std::string& why, bool change = true);
+  // ResultFor is what a handshake with a peer that has `certificate` comes to, without a secret.
+  v1::HandshakeResult ResultFor(const std::string& certificate);
+  // held is the number of calls of Watch that wait.
+  int held() const;
+
   // Calls is the number of calls of `method` so far, whatever became of them.
   int Calls(const std::string& method) const;
   // What the last calls brought.
@@ -67,10 +77,18 @@ class FakeAuthenticationService final : public v1::AuthenticationService::Servic
   grpc::Status SignParticipantData(grpc::ServerContext* context, const v1::SignParticipantDataRequest* request,
                                    v1::SignParticipantDataResponse* response) override;
 
+  grpc::Status Watch(grpc::ServerContext* context, const v1::WatchRequest* request,
+                     v1::WatchResponse* response) override;
+  grpc::Status CheckPeers(grpc::ServerContext* context, const v1::CheckPeersRequest* request,
+                          v1::CheckPeersResponse* response) override;
+
   // Enter counts a call, lets it stall, and returns the failure scripted for it.
   grpc::Status Enter(const std::string& method, grpc::ServerContext* context);
   grpc::Status OpenTicket(const std::string& ticket, const std::string& kind) const;
   std::string Seal(const std::string& kind, const std::string& body);
+  void FillResult(v1::HandshakeResult& result, const std::string& challenge1, const std::string& challenge2,
+                  const v1::DataHolder& message);
+  void FillPeer(v1::HandshakeResult& result);
   // Deliver answers with `step`, or with a ticket for it while answers are to pend.
   void Deliver(const v1::HandshakeStep& step, v1::HandshakeStep* answer);
 
@@ -85,6 +103,9 @@ class FakeAuthenticationService final : public v1::AuthenticationService::Servic
   int to_pend_ = 0;
   bool stalled_ = false;
   int next_ticket_ = 0;
+  uint64_t revision_ = 0;
+  int held_ = 0;
+  std::map<std::string, std::string> refused_;
   v1::ValidateLocalIdentityRequest last_identity_;
   v1::BeginHandshakeRequestRequest last_begin_request_;
   v1::BeginHandshakeReplyRequest last_begin_reply_;
