@@ -27,6 +27,7 @@ struct Row {
 constexpr Row kRows[] = {
     {"first-match", "start to first match of two participants, against the builtin plugin", &FirstMatch, 5},
     {"twenty", "twenty participants at once, against the builtin plugin", &TwentyParticipants, 5},
+    {"revocation", "from a revocation until nineteen others have dropped the participant", &Revocation, 3},
     {"reply-rate", "Replies a second with a TPM key, against a bare signing loop", &ReplyRate, 5},
     {"reply-latency", "time of a Reply with a software key, against the same work in process", &ReplyLatency, 7},
     {"fifty", "fifty participants at once, against the builtin plugin", &FiftyParticipants, 1},

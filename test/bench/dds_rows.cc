@@ -48,6 +48,19 @@ std::vector<Line> TwentyParticipants(int rounds) {
   return {Paired("20 participants at once, last match", times.ours, times.builtin, "ms", 1.2)};
 }
 
+std::vector<Line> Revocation(int rounds) {
+  constexpr size_t kHosts = 20;
+  std::vector<double> times;
+  for (int round = 0; round < rounds; ++round) {
+    // Revoked for good: the next round needs others.
+    SecuredDomain domain(kHosts);
+    const auto hosts = domain.StartHosts(Plugin::kOurs, kHosts);
+    hosts->WaitUntilMatched();
+    times.push_back(hosts->WaitUntilParted(domain.Revoke(0), 0));
+  }
+  return {Single("revocation to the peer dropped, 20 participants, the last of 19", times, "ms", 1000)};
+}
+
 std::vector<Line> ShimFootprint(int rounds) {
   SecuredDomain domain(2);
   std::vector<double> threads[2];

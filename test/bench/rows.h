@@ -15,6 +15,10 @@ std::vector<Line> FirstMatch(int rounds);
 // TwentyParticipants: the same with twenty processes started at once, until the last is matched with all others.
 std::vector<Line> TwentyParticipants(int rounds);
 
+// Revocation: from the first of nineteen commands that revoke one of twenty participants until the last of the others
+// has dropped it.
+std::vector<Line> Revocation(int rounds);
+
 // ReplyRate: Replies a second with a TPM key through the daemon, for 8 and 64 clients, against EsapiSigner.
 std::vector<Line> ReplyRate(int rounds);
 

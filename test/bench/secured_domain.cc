@@ -36,6 +36,7 @@ SecuredDomain::SecuredDomain(size_t participants, std::vector<Place> places, Net
     : pki_(folder_.path()),
       places_(std::move(places)),
       network_(std::move(network)),
+      participants_(participants),
       library_(std::filesystem::absolute("plugin_shim/cyclonedds/libddskey_cyclonedds.so")) {
   for (const Place& place : places_) {
     daemons_.push_back(std::make_unique<test::TestDaemon>(DaemonOptions(place.backends)));
@@ -91,22 +92,61 @@ double SecuredDomain::Hosts::WaitUntilMatched() {
   std::exit(EXIT_FAILURE);
 }
 
+int64_t SecuredDomain::Hosts::TimeOf(const test::Process& process, const std::string& word,
+                                     std::chrono::milliseconds limit) {
+  int64_t time = 0;
+  test::WaitFor(
+      [&] {
+        const std::string output = process.Output();
+        const size_t line = output.find(word + " ");
+        if (line == std::string::npos || output.find('\n', line) == std::string::npos) return false;
+        time = std::strtoll(output.c_str() + line + word.size() + 1, nullptr, 10);
+        return true;
+      },
+      std::max(limit, std::chrono::milliseconds(0)));
+  return time;
+}
+
+double SecuredDomain::Hosts::WaitUntilParted(int64_t began, size_t gone) {
+  int64_t last = began;
+  for (size_t host = 0; host < processes_.size(); ++host) {
+    if (host == gone) continue;
+    const int64_t parted = TimeOf(*processes_[host], "parted", kLimit);
+    if (parted == 0) {
+      std::fprintf(stderr, "a DDS host did not drop its peer within a minute\n%s", processes_[host]->Output().c_str());
+      std::exit(EXIT_FAILURE);
+    }
+    last = std::max(last, parted);
+  }
+  return static_cast<double>(last - began) / 1e6;
+}
+
+int64_t SecuredDomain::Revoke(size_t host) {
+  v1::InstallRevocationListsRequest request;
+  request.set_revocation_lists(
+      pki_.identity_ca().Crl({test::ReadFile(pki_.File(NameOf(Plugin::kOurs, host) + ".pem"))}));
+  const int64_t began = Nanoseconds();
+  for (size_t other = 0; other < participants_; ++other) {
+    if (other == host) continue;
+    request.set_key_name(NameOf(Plugin::kOurs, other));
+    if (const auto installed = daemons_.front()->admin().InstallRevocationLists(request); !installed.ok()) {
+      std::fprintf(stderr, "cannot install a revocation list: %s\n", installed.status().ToString().c_str());
+      std::exit(EXIT_FAILURE);
+    }
+  }
+  return began;
+}
+
 SecuredDomain::Hosts::Progress SecuredDomain::Hosts::WaitAtMost(std::chrono::milliseconds limit) {
   Progress progress;
   int64_t last = began_;
   for (const auto& process : processes_) {
-    long long matched = 0;
-    const auto told = [&] {
-      const std::string output = process->Output();
-      const size_t line = output.find("matched ");
-      return line != std::string::npos && output.back() == '\n' &&
-             std::sscanf(output.c_str() + line, "matched %lld", &matched) == 1;
-    };
     const auto spent = std::chrono::nanoseconds(Nanoseconds() - began_);
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(limit - spent);
-    if (!test::WaitFor(told, std::max(left, std::chrono::milliseconds(0)))) continue;
+    const int64_t matched =
+        TimeOf(*process, "matched", std::chrono::duration_cast<std::chrono::milliseconds>(limit - spent));
+    if (matched == 0) continue;
     ++progress.hosts;
-    last = std::max<int64_t>(last, matched);
+    last = std::max(last, matched);
   }
   progress.milliseconds = static_cast<double>(last - began_) / 1e6;
   return progress;

@@ -52,10 +52,16 @@ class SecuredDomain {
     };
     // WaitAtMost waits until all have, or until `limit` has passed since the first was started.
     Progress WaitAtMost(std::chrono::milliseconds limit);
+    // WaitUntilParted returns the time from `began` (CLOCK_MONOTONIC, nanoseconds) until the last but host `gone` has
+    // lost sight of another, in milliseconds. Ends the program after a minute.
+    double WaitUntilParted(int64_t began, size_t gone);
     pid_t pid(size_t host) const { return processes_[host]->pid(); }
 
    private:
     friend class SecuredDomain;
+    // TimeOf waits until a host has printed a line that begins with `word`, and returns the time in it; 0 if it has not
+    // after `limit`.
+    static int64_t TimeOf(const test::Process& process, const std::string& word, std::chrono::milliseconds limit);
     test::TempDir folder_;
     int64_t began_ = 0;
     std::vector<std::unique_ptr<test::Process>> processes_;
@@ -64,6 +70,10 @@ class SecuredDomain {
   // StartHosts starts `count` at once, in a DDS domain that no other hosts of this object were in lately.
   std::unique_ptr<Hosts> StartHosts(Plugin plugin, size_t count);
 
+  // Revoke has the certificate that `host` has under our plugin revoked for all others, and returns when it began to
+  // (CLOCK_MONOTONIC, nanoseconds). For one place only.
+  int64_t Revoke(size_t host);
+
  private:
   std::string Configuration(Plugin plugin, size_t host, size_t count) const;
 
@@ -71,6 +81,7 @@ class SecuredDomain {
   test::CyclonePki pki_;
   const std::vector<Place> places_;
   const Network network_;
+  const size_t participants_;
   std::vector<std::unique_ptr<test::TestDaemon>> daemons_;
   std::string library_;
   int domain_ = 0;

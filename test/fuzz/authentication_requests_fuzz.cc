@@ -1,8 +1,8 @@
 // Requests of participants (proto/ddskey/v1/authentication.proto) to the daemon behind its socket.
 // An input is a script of calls (rpc_daemon.h), in any order. Two participants, alice and bob, have keys.
-// {NAME.ticket}, {NAME.guid}, {NAME.data} and {NAME.certificate} are of one of them; {handshakeN}, {signN} and
-// {messageN} are the tickets and the message that call N answered with, {partsN} the same message without its last
-// property.
+// {NAME.ticket}, {NAME.guid}, {NAME.data} and {NAME.certificate} are of one of them; {handshakeN}, {signN},
+// {peerN} and {messageN} are the tickets and the message that call N answered with, {partsN} the same message without
+// its last property.
 
 #include <algorithm>
 #include <map>
@@ -104,6 +104,12 @@ class Conversation {
       Process(request, step);
     } else if (text.method == "SignHandshake") {
       Sign(request, step);
+    } else if (text.method == "CheckPeers") {
+      Check(request);
+    } else if (text.method == "Watch") {
+      v1::WatchRequest sent;
+      v1::WatchResponse response;
+      if (AskFor("Watch", request, sent, response)) Require(response.revision() != 0, "there is always a revision");
     } else {
       Require(Ask(text.method, request).code != grpc::OK, "there are no other methods");
     }
@@ -125,6 +131,7 @@ class Conversation {
     const std::string what = name.substr(0, digits);
     if (what == "handshake") return step.handshake_ticket();
     if (what == "sign") return step.sign_ticket();
+    if (what == "peer") return step.result().peer_ticket();
     if (what == "message") return step.message().SerializeAsString();
     v1::DataHolder parts = step.message();
     if (parts.binary_properties_size() > 0) parts.mutable_binary_properties()->RemoveLast();
@@ -210,11 +217,27 @@ class Conversation {
     Require(signatures_.contains(request.sign_ticket()), "S-5: no ticket opens that was altered");
   }
 
+  void Check(const std::string& octets) {
+    v1::CheckPeersRequest request;
+    v1::CheckPeersResponse response;
+    if (!AskFor("CheckPeers", octets, request, response)) return;
+    Require(GuidOf(request.identity_ticket()) != nullptr, "S-5: only who has an identity asks");
+    Require(response.revision() != 0, "there is always a revision");
+    Require(response.identity_refused().empty(), "nobody's right was withdrawn");
+    Require(response.verdict_size() == request.peer_ticket_size(), "there is a verdict for each ticket");
+    for (int i = 0; i < response.verdict_size(); ++i) {
+      const bool known = peers_.contains(request.peer_ticket(i));
+      Require(response.verdict(i).outcome() == (known ? v1::PeerVerdict::GOOD : v1::PeerVerdict::UNKNOWN_TICKET),
+              "S-5: no ticket opens that was altered");
+    }
+  }
+
   void CheckStep(const v1::HandshakeStep& step) {
     if (!step.handshake_ticket().empty()) handshakes_.insert(step.handshake_ticket());
     if (!step.sign_ticket().empty()) signatures_.insert(step.sign_ticket());
     if (!step.has_result()) return;
     const v1::HandshakeResult& result = step.result();
+    peers_.insert(result.peer_ticket());
     Require(result.shared_secret().size() == 32, "a finished handshake has a secret");
     const auto [known, is_new] = secrets_.emplace(result.challenge1() + result.challenge2(), result.shared_secret());
     Require(is_new || known->second == result.shared_secret(), "both sides have the same secret");
@@ -223,6 +246,7 @@ class Conversation {
   std::map<std::string, std::string> identities_;
   std::set<std::string> handshakes_;
   std::set<std::string> signatures_;
+  std::set<std::string> peers_;
   std::map<std::string, std::string> secrets_;
   std::vector<v1::HandshakeStep> steps_;
 };
