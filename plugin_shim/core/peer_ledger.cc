@@ -92,13 +92,14 @@ std::optional<PeerLedger::Question> PeerLedger::Due(Time now) const {
 
 PeerLedger::Time PeerLedger::NextDue() const {
   Time next = Time::max();
-  const auto look = [this, &next](const Standing& standing) {
-    const Time due = standing.round != round_ ? standing.after : std::max(standing.good_until, standing.after);
-    next = std::min(next, due);
+  // A question that was put off is that about the peers, too.
+  const auto look = [this, &next](const Standing& standing, Time after) {
+    const Time due = standing.round != round_ ? Time() : standing.good_until;
+    next = std::min(next, std::max({due, standing.after, after}));
   };
-  for (const auto& [handle, local] : locals_) look(local.standing);
+  for (const auto& [handle, local] : locals_) look(local.standing, Time());
   for (const auto& [pair, peer] : peers_) {
-    if (!peer.lost) look(peer.standing);
+    if (!peer.lost) look(peer.standing, locals_.at(pair.first).standing.after);
   }
   return next;
 }
@@ -108,7 +109,7 @@ PeerLedger::Outcome PeerLedger::Take(const Question& question, const v1::CheckPe
   Outcome outcome;
   const auto local = locals_.find(question.local);
   if (local == locals_.end()) return outcome;
-  const Standing judged = {answer.revision(), question.round, After(asked, answer.good_for_ms()), Time::min()};
+  const Standing judged = {answer.revision(), question.round, After(asked, answer.good_for_ms()), Time()};
   local->second.standing = judged;
   if (local->second.not_after != answer.not_after()) local->second.warned_days = 0;
   local->second.not_after = answer.not_after();

@@ -84,7 +84,7 @@ class PeerLedger {
     uint64_t round = 0;
     Time good_until = Time::max();
     // Not asked about before.
-    Time after = Time::min();
+    Time after = Time();
   };
   struct Local {
     std::shared_ptr<LocalIdentity> identity;

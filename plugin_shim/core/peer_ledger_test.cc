@@ -181,6 +181,16 @@ TEST_F(PeerLedgerTest, WhatTheDaemonCouldNotTellIsAskedAgainAfterAPause) {
   EXPECT_TRUE(ledger_.Due(now_ + PeerLedger::kPause));
 }
 
+TEST_F(PeerLedgerTest, AQuestionThatIsPutOffIsNotDueBefore) {
+  ledger_.AddPeer(kLocal, 20, Result("a"), now_);
+  ledger_.set_revision(2);
+  EXPECT_LE(ledger_.NextDue(), now_);
+  ledger_.Postpone(*ledger_.Due(now_), now_ + seconds(1));
+  EXPECT_EQ(ledger_.NextDue(), now_ + seconds(1));
+  EXPECT_FALSE(ledger_.Due(now_ + milliseconds(999)));
+  EXPECT_TRUE(ledger_.Due(now_ + seconds(1)));
+}
+
 TEST_F(PeerLedgerTest, APeerWhoseTicketIsLostIsSaidOnceAndKept) {
   ledger_.AddPeer(kLocal, 20, Result("a"), now_);
   ledger_.set_revision(2);
