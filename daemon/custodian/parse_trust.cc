@@ -27,7 +27,7 @@ absl::StatusOr<std::vector<RevocationList>> ParseLists(const IdentityTrust& trus
 
 absl::StatusOr<std::shared_ptr<const TrustStore>> MakeTrust(const IdentityTrust& trust,
                                                             const std::vector<RevocationList>& lists) {
-  return TrustStore::Make({trust.anchors}, lists, OtherIssuers::kAccept);
+  return TrustStore::Make({trust.anchors}, lists, OtherIssuers::kAccept, trust.options);
 }
 
 }  // namespace ddskey

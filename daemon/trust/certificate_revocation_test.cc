@@ -84,11 +84,12 @@ TEST_F(CertificateRevocationTest, RefusesWhatARevokedAnchorSigned) {
 TEST_F(CertificateRevocationTest, RefusesWhenTheListIsOutOfDate) {
   const std::string old = root_.Crl({}, now_ - absl::Hours(48), now_ - absl::Hours(24));
   EXPECT_THAT(Validate(leaf_, *Trust({root_.certificate()}, {old})),
-              StatusIs(kDenied, AllOf(StartsWith("[revoked]"), HasSubstr("CRL has expired"))));
+              StatusIs(kDenied, AllOf(StartsWith("[revocation_list_outdated]"), HasSubstr("past its next update"))));
   // A newer one heals it.
   EXPECT_OK(Validate(leaf_, *Trust({root_.certificate()}, {old, root_.Crl({})})));
   const std::string future = root_.Crl({}, now_ + absl::Hours(24), now_ + absl::Hours(48));
-  EXPECT_THAT(Validate(leaf_, *Trust({root_.certificate()}, {future})), StatusIs(kDenied, StartsWith("[revoked]")));
+  EXPECT_THAT(Validate(leaf_, *Trust({root_.certificate()}, {future})),
+              StatusIs(kDenied, StartsWith("[revocation_list_outdated]")));
 }
 
 TEST_F(CertificateRevocationTest, S8AnswersFromTheCacheForTheSameDocumentAndTrustOnly) {
@@ -172,7 +173,7 @@ TEST_F(CachedDatesTest, S8VerdictsEndWithTheDatesOfAuthorities) {
 TEST_F(CachedDatesTest, S8VerdictsEndWithTheDatesOfRevocationLists) {
   const std::string first = root_.Crl({}, now_, now_ + absl::Hours(2));
   const std::string second = root_.Crl({leaf_}, now_ + absl::Hours(1), now_ + absl::Hours(3));
-  Expect(leaf_, *Trust({root_.certificate()}, {first}), now_ + absl::Hours(2), "good", "[revoked]");
+  Expect(leaf_, *Trust({root_.certificate()}, {first}), now_ + absl::Hours(2), "good", "[revocation_list_outdated]");
   Expect(leaf_, *Trust({root_.certificate()}, {first, second}), now_ + absl::Hours(1), "good", "[revoked]");
 }
 

@@ -7,8 +7,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "daemon/trust/certificate.h"
 #include "daemon/trust/trust_store.h"
+#include "daemon/trust/valid_certificate.h"
 
 namespace ddskey {
 
@@ -27,17 +27,24 @@ class CertificateValidator {
   //   "[certificate_format]" PEM labels, at most 16 KiB, 10 certificates;
   //   "[key_type]"           EC P-256 or P-384 on the named curve or RSA 2048 to 4096; intermediates also EC P-521;
   //   "[not_yet_valid]", "[expired]" the leaf's dates; later, the dates of the CAs on its path;
-  //   "[issuer]"             no path to an anchor, by names and extensions (RFC 5280 6);
-  //   "[revoked]"            a certificate on the path is revoked, or the CRL that could say so is out of date;
-  //   "[issuer]"             a signature on the path is not good.
-  // A validity period begins with not_before and ends just before not_after. Certificates whose issuer has no CRL in
-  // `trust` are not checked for revocation. Key usage of the leaf is not looked at: many peers' certificates have none.
-  // INVALID_ARGUMENT for the first two, PERMISSION_DENIED for the others; messages name the subject, escaped. INTERNAL
-  // if this host could not make the checks, which says nothing about the certificate.
+  //   "[issuer]"             no path to an anchor, by names and extensions (RFC 5280, 6): not a CA, path length;
+  //   "[critical_extension]" a critical extension that is not known here, named by its number;
+  //   "[depth]"              more than 8 CAs between the leaf and its anchor;
+  //   "[key_strength]"       a key or a hash on the path below 112 bits;
+  //   "[revoked]"            a certificate on the path is revoked, or its issuer's CRL cannot be used;
+  //   "[revocation_list_missing]", "[revocation_list_outdated]" see CheckRevocation;
+  //   "[issuer]"             a signature on the path is not good;
+  //   "[name_constraints]", "[policy]" a CA on the path may not certify such a name, or asks for a certificate policy;
+  //   "[key_usage]", "[extended_key_usage]" it was issued for something else.
+  // A validity period begins with not_before and ends just before not_after. The options of `trust` say whether the
+  // last two and a missing or outdated list refuse, come back as warnings, or are not looked at. INVALID_ARGUMENT for
+  // the first two, PERMISSION_DENIED for the others; messages name the subject, escaped. INTERNAL if this host could
+  // not make the checks, which says nothing about the certificate.
   //
   // `account` is the uid for whom it is done, whose share of the cache the result takes.
-  virtual absl::StatusOr<std::shared_ptr<const Certificate>> Validate(std::string_view pem, const TrustStore& trust,
-                                                                      absl::Time now, uint32_t account = 0) = 0;
+  virtual absl::StatusOr<std::shared_ptr<const ValidCertificate>> Validate(std::string_view pem,
+                                                                           const TrustStore& trust, absl::Time now,
+                                                                           uint32_t account = 0) = 0;
 
   // validations counts the validations that were not answered from a cache.
   virtual uint64_t validations() const = 0;

@@ -4,9 +4,14 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
+#include <initializer_list>
+#include <mutex>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/trust/list_scope.h"
 #include "daemon/trust/openssl.h"
 #include "daemon/trust/pem.h"
 #include "proto/contract/status_macros.h"
@@ -27,11 +32,17 @@ struct RevocationList::Parsed {
   absl::Time next_update;
   size_t size = 0;
   std::string digest;
+  std::optional<trust::ListScope> scope;
+  // DER of public keys with which the signature verified.
+  mutable std::mutex mutex;
+  mutable std::vector<std::string> signers;
 };
 
 namespace {
 
 constexpr char kLabel[] = "X509 CRL";
+// Public keys remembered: one, unless somebody writes it in several ways.
+constexpr size_t kMostSigners = 4;
 constexpr trust::PemLimits kLimits = {.octets = RevocationList::kLargestDocument, .blocks = RevocationList::kMostLists};
 
 bool HasGoodHash(const X509_CRL* crl) {
@@ -85,6 +96,34 @@ std::string AuthorityKeyOf(const X509_CRL* crl) {
   return key;
 }
 
+// HasUnknownCritical is whether there is a critical extension that says something else than what is known here.
+template <typename Object>
+bool HasUnknownCritical(const Object* object, int count, X509_EXTENSION* (*get)(const Object*, int),
+                        std::initializer_list<int> known) {
+  for (int i = 0; i < count; ++i) {
+    X509_EXTENSION* const extension = get(object, i);
+    if (X509_EXTENSION_get_critical(extension) == 0) continue;
+    if (std::ranges::find(known, OBJ_obj2nid(X509_EXTENSION_get_object(extension))) == known.end()) return true;
+  }
+  return false;
+}
+
+bool HasUnknownCritical(X509_CRL* crl) {
+  if (HasUnknownCritical<X509_CRL>(crl, X509_CRL_get_ext_count(crl), X509_CRL_get_ext,
+                                   {NID_issuing_distribution_point, NID_authority_key_identifier, NID_crl_number})) {
+    return true;
+  }
+  STACK_OF(X509_REVOKED)* const revoked = X509_CRL_get_REVOKED(crl);
+  for (int i = 0; i < sk_X509_REVOKED_num(revoked); ++i) {
+    const X509_REVOKED* const entry = sk_X509_REVOKED_value(revoked, i);
+    if (HasUnknownCritical<X509_REVOKED>(entry, X509_REVOKED_get_ext_count(entry), X509_REVOKED_get_ext,
+                                         {NID_crl_reason, NID_invalidity_date})) {
+      return true;
+    }
+  }
+  return false;
+}
+
 // IsLower compares hexadecimal numbers without leading zeros.
 bool IsLower(const std::string& a, const std::string& b) { return a.size() != b.size() ? a.size() < b.size() : a < b; }
 
@@ -102,6 +141,10 @@ absl::StatusOr<RevocationList> RevocationList::ParseDer(std::string_view der) {
   if (X509_CRL_get_ext_by_NID(crl, NID_delta_crl, -1) >= 0) return refuse("only amends another (delta CRL)");
   if (X509_CRL_get0_nextUpdate(crl) == nullptr) return refuse("does not say when the next one comes (nextUpdate)");
   if (!HasGoodHash(crl)) return refuse("is signed with a weak hash");
+  auto scope = trust::ListScope::Read(crl);
+  if (!scope.ok()) return refuse(scope.status().message().data());
+  parsed->scope = *std::move(scope);
+  if (HasUnknownCritical(crl)) return refuse("has a critical extension that is not known here");
   auto number = NumberOf(crl);
   parsed->authority_key = AuthorityKeyOf(crl);
   trust::TakeError();
@@ -140,14 +183,47 @@ absl::StatusOr<std::vector<RevocationList>> RevocationList::Parse(std::string_vi
   return std::vector<RevocationList>{std::move(list)};
 }
 
+bool RevocationList::IsKnownToBeSignedBy(X509* authority) const {
+  const std::string key = trust::Der(X509_get_X509_PUBKEY(authority), i2d_X509_PUBKEY);
+  const std::lock_guard lock(parsed_->mutex);
+  return std::ranges::find(parsed_->signers, key) != parsed_->signers.end();
+}
+
+bool RevocationList::IsSignedBy(X509* authority) const {
+  if (IsKnownToBeSignedBy(authority)) return true;
+  EVP_PKEY* const key = X509_get0_pubkey(authority);
+  const bool good = key != nullptr && X509_CRL_verify(crl(), key) == 1;
+  trust::TakeError();
+  if (!good) return false;
+  const std::lock_guard lock(parsed_->mutex);
+  if (parsed_->signers.size() < kMostSigners) {
+    parsed_->signers.push_back(trust::Der(X509_get_X509_PUBKEY(authority), i2d_X509_PUBKEY));
+  }
+  return true;
+}
+
+bool RevocationList::MayBeOfKey(X509* authority) const {
+  const ASN1_OCTET_STRING* const identifier = X509_get0_subject_key_id(authority);
+  if (identifier == nullptr || authority_key().empty()) return true;
+  return authority_key() == std::string_view(reinterpret_cast<const char*>(ASN1_STRING_get0_data(identifier)),
+                                             static_cast<size_t>(ASN1_STRING_length(identifier)));
+}
+
+bool RevocationList::Covers(X509* certificate) const { return parsed_->scope->Covers(certificate); }
+
+bool RevocationList::Revokes(X509* certificate) const {
+  X509_REVOKED* entry = nullptr;
+  // 2 is a certificate that a delta list would take off this one.
+  return X509_CRL_get0_by_cert(crl(), &entry, certificate) == 1;
+}
+
 absl::Status RevocationList::CheckIssuedBy(const std::vector<Certificate>& authorities) const {
   bool known = false;
   for (const Certificate& authority : authorities) {
     if (X509_NAME_cmp(X509_get_subject_name(authority.x509()), X509_CRL_get_issuer(crl())) != 0) continue;
-    known = true;
-    if (X509_CRL_verify(crl(), X509_get0_pubkey(authority.x509())) == 1) return absl::OkStatus();
+    if (IsSignedBy(authority.x509())) return absl::OkStatus();
+    known = known || MayBeOfKey(authority.x509());
   }
-  trust::TakeError();
   const std::string list = absl::StrCat("the revocation list of ", trust::PrintableText(issuer()));
   if (known) {
     return absl::InvalidArgumentError(

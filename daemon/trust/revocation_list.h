@@ -26,7 +26,9 @@ class RevocationList {
 
   // ParsePem reads the X509 CRL blocks of a document, in order (S-13). INVALID_ARGUMENT for other PEM labels, documents
   // without a list or over a limit, and lists that are malformed, only amend another (delta), do not say when the next
-  // one comes (nextUpdate), or are signed with a weak hash. Whether the signature is good is not looked at.
+  // one comes (nextUpdate), are signed with a weak hash, have a critical extension that is not known here, or speak of
+  // some reasons or of other issuers' certificates only (see ListScope). Whether the signature is good is not looked
+  // at.
   static absl::StatusOr<std::vector<RevocationList>> ParsePem(std::string_view pem);
 
   // Parse reads a document that is either PEM, as above, or one list in DER, of the same size at most.
@@ -51,12 +53,25 @@ class RevocationList {
   // pem is one X509 CRL block, without text.
   std::string pem() const;
 
-  // CheckSupersedes is OK if this may take the place of `older`, of the same issuer: neither its number is lower nor
-  // its thisUpdate older, and it does not lack a number that the older one has (S-8). Else FAILED_PRECONDITION.
+  // CheckSupersedes is OK if this may take the place of `older`, of the same issuer and key: neither its number is
+  // lower nor its thisUpdate older, and it does not lack a number that the older one has (S-8). Else
+  // FAILED_PRECONDITION.
   absl::Status CheckSupersedes(const RevocationList& older) const;
 
-  // CheckIssuedBy is OK if one of `authorities` has signed this list. NOT_FOUND if none of them has the issuer's name,
-  // INVALID_ARGUMENT if the signature verifies with the key of none that has.
+  // IsSignedBy is whether the signature verifies with the key of `authority`; one that did is remembered.
+  bool IsSignedBy(X509* authority) const;
+  // IsKnownToBeSignedBy is whether IsSignedBy said so before, which costs no verification.
+  bool IsKnownToBeSignedBy(X509* authority) const;
+
+  // MayBeOfKey is false if this list and `authority`, which has the issuer's name, name different keys.
+  bool MayBeOfKey(X509* authority) const;
+
+  // Covers is whether it speaks of `certificate`, of the same issuer; Revokes whether it revokes it.
+  bool Covers(X509* certificate) const;
+  bool Revokes(X509* certificate) const;
+
+  // CheckIssuedBy is OK if one of `authorities` has signed this list. NOT_FOUND if none of them has the issuer's name
+  // and may have its key, INVALID_ARGUMENT if the signature verifies with the key of none that has.
   absl::Status CheckIssuedBy(const std::vector<Certificate>& authorities) const;
 
   // crl lends the parsed form to trust/ and its tests.

@@ -16,27 +16,31 @@
 
 namespace ddskey {
 
-using trust::OpensslPtr;
-
 struct TrustStore::Parsed {
   std::vector<Certificate> anchors;
   std::vector<RevocationList> lists;
+  ValidationOptions options;
   std::vector<const X509*> revoked_anchors;
   std::vector<absl::Time> moments;
   // Of everything here. Sorted, so that the store's own does not depend on how the documents were put together.
   std::set<std::string> digests;
   std::string digest;
-  OpensslPtr<X509_STORE> store{X509_STORE_new()};
 
   absl::Status AddAllAnchors(const std::vector<std::string>& documents);
   absl::Status AddAnchors(const std::string& document);
   absl::Status AddLists(const std::vector<RevocationList>& added, OtherIssuers others);
   // Finish makes the trust store of what was added.
   static std::shared_ptr<const TrustStore> Finish(std::unique_ptr<Parsed> parsed);
+  bool MayHaveIssued(const RevocationList& list, const Certificate& anchor) const;
   void FindRevokedAnchors();
 };
 
 namespace {
+
+std::string OptionsText(const ValidationOptions& options) {
+  return absl::StrCat("options", static_cast<int>(options.key_usage), static_cast<int>(options.missing_revocation_list),
+                      static_cast<int>(options.outdated_revocation_list));
+}
 
 constexpr size_t kAnchorOctets = 64 * 1024;
 
@@ -64,7 +68,7 @@ absl::Status CheckAnchor(const Certificate& anchor) {
 }
 
 // CheckList makes sure that `list` is of one of the anchors. One of somebody else is taken in the store of an identity,
-// where an intermediate CA may have made it: OpenSSL checks it with that one's certificate when a peer brings it.
+// where an intermediate CA may have made it: it is checked with that one's certificate when a peer brings it.
 absl::Status CheckList(const RevocationList& list, const std::vector<Certificate>& anchors, OtherIssuers others) {
   const absl::Status issued = list.CheckIssuedBy(anchors);
   if (absl::IsNotFound(issued) && others == OtherIssuers::kAccept) return absl::OkStatus();
@@ -78,7 +82,6 @@ absl::Status TrustStore::Parsed::AddAnchors(const std::string& document) {
   for (Certificate& anchor : certificates) {
     RETURN_IF_ERROR(CheckAnchor(anchor));
     if (!digests.insert("anchor" + anchor.digest()).second) continue;
-    X509_STORE_add_cert(store.get(), anchor.x509());
     moments.insert(moments.end(), {anchor.not_before(), anchor.not_after()});
     anchors.push_back(std::move(anchor));
   }
@@ -90,20 +93,27 @@ absl::Status TrustStore::Parsed::AddLists(const std::vector<RevocationList>& add
     RETURN_IF_ERROR(CheckList(list, anchors, others));
     if (!digests.insert("list" + list.digest()).second) continue;
     moments.insert(moments.end(), {list.this_update(), list.next_update()});
-    X509_STORE_add_crl(store.get(), list.crl());
     lists.push_back(list);
   }
   return absl::OkStatus();
 }
 
+// MayHaveIssued is whether `list` is of the CA that issued `anchor`. The list of a CA that is no anchor itself cannot
+// be verified here; it counts.
+bool TrustStore::Parsed::MayHaveIssued(const RevocationList& list, const Certificate& anchor) const {
+  if (X509_NAME_cmp(X509_get_issuer_name(anchor.x509()), X509_CRL_get_issuer(list.crl())) != 0) return false;
+  const auto signer =
+      std::ranges::find_if(anchors, [&list](const Certificate& each) { return list.IsKnownToBeSignedBy(each.x509()); });
+  if (signer == anchors.end()) return true;
+  const bool good = X509_verify(anchor.x509(), X509_get0_pubkey(signer->x509())) == 1;
+  trust::TakeError();
+  return good;
+}
+
 void TrustStore::Parsed::FindRevokedAnchors() {
   for (const Certificate& anchor : anchors) {
     for (const RevocationList& list : lists) {
-      X509_REVOKED* entry = nullptr;
-      if (X509_NAME_cmp(X509_get_issuer_name(anchor.x509()), X509_CRL_get_issuer(list.crl())) == 0 &&
-          X509_CRL_get0_by_cert(list.crl(), &entry, anchor.x509()) == 1) {
-        revoked_anchors.push_back(anchor.x509());
-      }
+      if (list.Revokes(anchor.x509()) && MayHaveIssued(list, anchor)) revoked_anchors.push_back(anchor.x509());
     }
   }
 }
@@ -114,7 +124,7 @@ TrustStore::~TrustStore() = default;
 std::shared_ptr<const TrustStore> TrustStore::Parsed::Finish(std::unique_ptr<Parsed> parsed) {
   parsed->FindRevokedAnchors();
   std::sort(parsed->moments.begin(), parsed->moments.end());
-  parsed->digest = trust::Sha256(absl::StrJoin(parsed->digests, ""));
+  parsed->digest = trust::Sha256(absl::StrCat(absl::StrJoin(parsed->digests, ""), OptionsText(parsed->options)));
   return std::shared_ptr<const TrustStore>(new TrustStore(std::move(parsed)));
 }
 
@@ -126,8 +136,10 @@ absl::Status TrustStore::Parsed::AddAllAnchors(const std::vector<std::string>& d
 
 absl::StatusOr<std::shared_ptr<const TrustStore>> TrustStore::Parse(const std::vector<std::string>& anchors,
                                                                     const std::vector<std::string>& revocation_lists,
-                                                                    OtherIssuers others) {
+                                                                    OtherIssuers others,
+                                                                    const ValidationOptions& options) {
   auto parsed = std::make_unique<Parsed>();
+  parsed->options = options;
   RETURN_IF_ERROR(parsed->AddAllAnchors(anchors));
   RETURN_IF_ERROR(ForEach("revocation list", revocation_lists, RevocationList::kLargestDocument,
                           [&](const std::string& document) -> absl::Status {
@@ -139,8 +151,10 @@ absl::StatusOr<std::shared_ptr<const TrustStore>> TrustStore::Parse(const std::v
 
 absl::StatusOr<std::shared_ptr<const TrustStore>> TrustStore::Make(const std::vector<std::string>& anchors,
                                                                    const std::vector<RevocationList>& revocation_lists,
-                                                                   OtherIssuers others) {
+                                                                   OtherIssuers others,
+                                                                   const ValidationOptions& options) {
   auto parsed = std::make_unique<Parsed>();
+  parsed->options = options;
   RETURN_IF_ERROR(parsed->AddAllAnchors(anchors));
   RETURN_IF_ERROR(parsed->AddLists(revocation_lists, others));
   return Parsed::Finish(std::move(parsed));
@@ -148,13 +162,18 @@ absl::StatusOr<std::shared_ptr<const TrustStore>> TrustStore::Make(const std::ve
 
 const std::string& TrustStore::digest() const { return parsed_->digest; }
 const std::vector<Certificate>& TrustStore::anchors() const { return parsed_->anchors; }
-X509_STORE* TrustStore::store() const { return parsed_->store.get(); }
+const std::vector<RevocationList>& TrustStore::revocation_lists() const { return parsed_->lists; }
+const ValidationOptions& TrustStore::options() const { return parsed_->options; }
 const std::vector<absl::Time>& TrustStore::moments() const { return parsed_->moments; }
 
-bool TrustStore::HasListOf(const X509_NAME* issuer) const {
-  return std::any_of(parsed_->lists.begin(), parsed_->lists.end(), [issuer](const auto& list) {
-    return X509_NAME_cmp(X509_CRL_get_issuer(list.crl()), issuer) == 0;
-  });
+bool TrustStore::HasTwins(const X509* authority) const {
+  const Certificate* first = nullptr;
+  for (const Certificate& anchor : parsed_->anchors) {
+    if (X509_NAME_cmp(X509_get_subject_name(anchor.x509()), X509_get_subject_name(authority)) != 0) continue;
+    if (first != nullptr && first->public_key() != anchor.public_key()) return true;
+    first = &anchor;
+  }
+  return false;
 }
 
 bool TrustStore::IsRevokedAnchor(const X509* certificate) const {

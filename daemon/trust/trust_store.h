@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "daemon/trust/certificate.h"
 #include "daemon/trust/revocation_list.h"
+#include "proto/contract/validation_options.h"
 
 namespace ddskey {
 
@@ -22,32 +23,35 @@ class TrustStore {
  public:
   // Parse reads PEM documents: `anchors` together at most 64 KiB with at least one CERTIFICATE, `revocation_lists`
   // together at most 8 MiB with X509 CRL blocks. INVALID_ARGUMENT says which document is wrong and how. Anchors must be
-  // CAs with keys of an accepted kind; an intermediate CA may be one. A CRL of an anchor whose
-  // signature does not verify is refused, and what RevocationList::ParsePem refuses. A CRL of an intermediate CA is
-  // checked with the certificate of that CA, when a peer brings it.
+  // CAs with keys of an accepted kind; an intermediate CA may be one. A CRL of an anchor whose signature does not
+  // verify is refused, and what RevocationList::ParsePem refuses. A CRL of an intermediate CA is checked with the
+  // certificate of that CA, when a peer brings it. `options` say how strictly certificates are validated under this
+  // store.
   static absl::StatusOr<std::shared_ptr<const TrustStore>> Parse(const std::vector<std::string>& anchors,
                                                                  const std::vector<std::string>& revocation_lists,
-                                                                 OtherIssuers others = OtherIssuers::kRefuse);
+                                                                 OtherIssuers others = OtherIssuers::kRefuse,
+                                                                 const ValidationOptions& options = {});
 
   // Make is the same of lists that were parsed before, whose parsed form it shares.
   static absl::StatusOr<std::shared_ptr<const TrustStore>> Make(const std::vector<std::string>& anchors,
                                                                 const std::vector<RevocationList>& revocation_lists,
-                                                                OtherIssuers others);
+                                                                OtherIssuers others,
+                                                                const ValidationOptions& options = {});
 
   ~TrustStore();
 
-  // digest is SHA-256 over all anchors and CRLs, independent of their order: the cache key (S-8).
+  // digest is SHA-256 over all anchors, CRLs and options, independent of the order of documents: the cache key (S-8).
   const std::string& digest() const;
   const std::vector<Certificate>& anchors() const;
+  const std::vector<RevocationList>& revocation_lists() const;
+  const ValidationOptions& options() const;
 
   // What follows is for the validator.
 
-  // store lends the anchors and CRLs to OpenSSL.
-  X509_STORE* store() const;
   // moments are the dates of all anchors and CRLs, sorted: between two of them a verdict does not change by itself.
   const std::vector<absl::Time>& moments() const;
-  // HasListOf says whether a CRL of `issuer` is here.
-  bool HasListOf(const X509_NAME* issuer) const;
+  // HasTwins is whether several anchors of different keys have the subject of `authority`.
+  bool HasTwins(const X509* authority) const;
   // IsRevokedAnchor says whether `certificate` is an anchor that one of the CRLs revokes.
   bool IsRevokedAnchor(const X509* certificate) const;
 

@@ -6,8 +6,8 @@
 
 namespace ddskey::trust {
 
-std::optional<absl::StatusOr<std::shared_ptr<const Certificate>>> ValidationCache::Find(const std::string& key,
-                                                                                        absl::Time now) {
+std::optional<absl::StatusOr<std::shared_ptr<const ValidCertificate>>> ValidationCache::Find(const std::string& key,
+                                                                                             absl::Time now) {
   const std::lock_guard lock(mutex_);
   const auto found = index_.find(key);
   if (found == index_.end()) return std::nullopt;

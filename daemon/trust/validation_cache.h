@@ -12,13 +12,13 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "daemon/trust/certificate.h"
+#include "daemon/trust/valid_certificate.h"
 
 namespace ddskey::trust {
 
 // Verdict is the result of a validation and the time in which it holds: from `from` until before `until`.
 struct Verdict {
-  absl::StatusOr<std::shared_ptr<const Certificate>> result;
+  absl::StatusOr<std::shared_ptr<const ValidCertificate>> result;
   absl::Time from = absl::InfinitePast();
   absl::Time until = absl::InfiniteFuture();
 };
@@ -31,7 +31,7 @@ class ValidationCache {
       : capacity_(capacity), capacity_per_account_(capacity_per_account) {}
 
   // Find returns the result under `key` if it holds at `now`, whoever had it made.
-  std::optional<absl::StatusOr<std::shared_ptr<const Certificate>>> Find(const std::string& key, absl::Time now);
+  std::optional<absl::StatusOr<std::shared_ptr<const ValidCertificate>>> Find(const std::string& key, absl::Time now);
 
   // Put remembers a verdict on `account`, in the place of an older one under the same key or of the account's one not
   // asked for longest.

@@ -1,0 +1,40 @@
+#ifndef DAEMON_TRUST_REVOCATION_CHECK_H_
+#define DAEMON_TRUST_REVOCATION_CHECK_H_
+
+#include <openssl/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "daemon/trust/trust_store.h"
+
+namespace ddskey::trust {
+
+// Refusal is why a path is refused.
+struct Refusal {
+  // The check, in brackets.
+  std::string check;
+  std::string reason;
+  // The certificate on the path that it is about.
+  X509* at = nullptr;
+};
+
+// CheckRevocation looks for each certificate of `path` (the leaf first, the anchor last) into the revocation list of
+// its issuer, as strictly as the options of `trust` say:
+//   "[revoked]"                  a list revokes it, or none of its issuer's can be used: they are not signed with its
+//                                key, or it may sign none (cRLSign);
+//   "[revocation_list_missing]"  its issuer has no list that speaks of it;
+//   "[revocation_list_outdated]" the list is past its nextUpdate, or before its thisUpdate;
+//   "[issuer]"                   a signature on the path, up to an issuer whose list was not verified before, is not
+//                                good: nobody's list is hashed for a stranger.
+// A list belongs to an issuer if it has its name and verifies with its key, or with that of a CA of the same name
+// further up: a CA with a new key signs lists for its old one. Of several the newest that has begun counts. What is let
+// pass with a warning is added to `warnings`. Who the anchor is revoked by is in TrustStore.
+std::optional<Refusal> CheckRevocation(const std::vector<X509*>& path, const TrustStore& trust, absl::Time now,
+                                       std::vector<std::string>& warnings);
+
+}  // namespace ddskey::trust
+
+#endif  // DAEMON_TRUST_REVOCATION_CHECK_H_
