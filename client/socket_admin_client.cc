@@ -70,6 +70,11 @@ absl::StatusOr<v1::TrustResponse> SocketAdminClient::InstallRevocationLists(
   return Call<v1::TrustResponse>("InstallRevocationLists", request, Repeat::kIfUnknown);
 }
 
+absl::StatusOr<v1::TrustResponse> SocketAdminClient::RemoveRevocationList(
+    const v1::RemoveRevocationListRequest& request) {
+  return Call<v1::TrustResponse>("RemoveRevocationList", request, Repeat::kNever);
+}
+
 absl::StatusOr<v1::TrustResponse> SocketAdminClient::SetTrustOptions(const v1::SetTrustOptionsRequest& request) {
   return Call<v1::TrustResponse>("SetTrustOptions", request, Repeat::kIfUnknown);
 }

@@ -17,6 +17,7 @@ extern const Command kCaSign;
 extern const Command kCertInstall;
 extern const Command kCertShow;
 extern const Command kCrlInstall;
+extern const Command kCrlRemove;
 extern const Command kCrlList;
 extern const Command kCsr;
 extern const Command kKeyCreate;

@@ -190,7 +190,11 @@ TEST(TrustTest, SendsWhatItWasTold) {
   EXPECT_EQ(script.remove_anchor.sha256(), "12345678");
   EXPECT_EQ(RunWith(script, {"crl", "install", "talker", "--crl", folder.File("list.pem")}).code, 0);
   EXPECT_EQ(script.install_lists.revocation_lists(), std::string(kList) + "\n");
+  EXPECT_EQ(RunWith(script, {"crl", "remove", "talker", "--sha256", "87654321"}).code, 0);
+  EXPECT_EQ(script.remove_list.key_name(), "talker");
+  EXPECT_EQ(script.remove_list.sha256(), "87654321");
   script.calls = 0;
+  EXPECT_NE(RunWith(script, {"crl", "remove", "talker"}).code, 0);
   EXPECT_NE(RunWith(script, {"crl", "install", "talker", "--crl", folder.File("ca.pem")}).code, 0);
   EXPECT_NE(RunWith(script, {"trust", "add", "talker"}).code, 0);
   EXPECT_EQ(script.calls, 0);

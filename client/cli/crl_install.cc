@@ -36,7 +36,8 @@ constinit const Command kCrlInstall = {
     .name = "crl install",
     .summary = "Install certificate revocation lists that a key's peers are checked against.",
     .details =
-        "Each takes the place of the one of the same issuer; refused if its number is lower or it is older. In force "
+        "Each takes the place of the one of the same issuer and key; refused if its number is lower or it is older. In "
+        "force "
         "for "
         "every\nhandshake that begins afterwards. A list past its next update lets nobody of its issuer in.",
     .operands = kOperands,

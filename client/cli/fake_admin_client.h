@@ -35,6 +35,7 @@ struct Script {
   v1::AddTrustAnchorsRequest add_anchors;
   v1::RemoveTrustAnchorRequest remove_anchor;
   v1::InstallRevocationListsRequest install_lists;
+  v1::RemoveRevocationListRequest remove_list;
   v1::SetTrustOptionsRequest set_options;
 };
 
@@ -92,6 +93,10 @@ class FakeAdminClient : public AdminClient {
   }
   absl::StatusOr<v1::TrustResponse> InstallRevocationLists(const v1::InstallRevocationListsRequest& request) override {
     script_.install_lists = request;
+    return Answer(script_.trust);
+  }
+  absl::StatusOr<v1::TrustResponse> RemoveRevocationList(const v1::RemoveRevocationListRequest& request) override {
+    script_.remove_list = request;
     return Answer(script_.trust);
   }
   absl::StatusOr<v1::TrustResponse> SetTrustOptions(const v1::SetTrustOptionsRequest& request) override {

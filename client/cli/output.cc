@@ -76,10 +76,10 @@ void PrintLists(const v1::TrustResponse& trust, const Io& io) {
     io.out << "No revocation list: nobody's certificate is checked for revocation.\n";
     return;
   }
-  std::vector<std::vector<std::string>> lists = {{"REVOCATION LIST OF", "NUMBER", "REVOKED", "NEXT UPDATE"}};
+  std::vector<std::vector<std::string>> lists = {{"REVOCATION LIST OF", "SHA-256", "NUMBER", "REVOKED", "NEXT UPDATE"}};
   for (const v1::RevocationList& list : trust.revocation_lists()) {
-    lists.push_back({list.issuer(), list.number().empty() ? "-" : "0x" + list.number(), std::to_string(list.revoked()),
-                     FormatEnd(list.next_update(), io.now)});
+    lists.push_back({list.issuer(), list.sha256().substr(0, 16), list.number().empty() ? "-" : "0x" + list.number(),
+                     std::to_string(list.revoked()), FormatEnd(list.next_update(), io.now)});
   }
   io.out << '\n' << FormatTable(lists);
 }

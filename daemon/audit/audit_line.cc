@@ -54,6 +54,7 @@ AuditLine MakeAuditLine(const AuditRecord& record, uint64_t repeated) {
   Add(line, "rule", record.rule);
   const absl::string_view reason = record.outcome.message();
   Add(line, "reason", {reason.data(), reason.size()});
+  Add(line, "warning", record.warning);
   AddNumber(line, "took_us", absl::ToInt64Microseconds(record.took));
   if (repeated > 0) AddNumber(line, "repeated", repeated);
   return line;

@@ -26,6 +26,8 @@ struct AuditRecord {
   std::string peer_digest;
   // OK for an allowed and completed operation; else the reason, with what the caller was not told.
   absl::Status outcome;
+  // What is to be said about a certificate that was accepted; empty if nothing is.
+  std::string warning;
   // Policy rule that decided; empty if none did.
   std::string rule;
   absl::Duration took;

@@ -28,7 +28,7 @@ std::string Fingerprint(const AuditRecord& record) {
 // Shorten copies what a line can show of `record`.
 AuditRecord Shorten(const AuditRecord& record) {
   AuditRecord out = record;
-  for (std::string* text : {&out.operation, &out.key, &out.peer, &out.peer_digest, &out.rule}) {
+  for (std::string* text : {&out.operation, &out.key, &out.peer, &out.peer_digest, &out.rule, &out.warning}) {
     if (text->size() > kMaxText) *text = text->substr(0, kMaxText);
   }
   // A new status also leaves the payloads behind.

@@ -121,6 +121,15 @@ TEST_F(SpdlogAuditLogTest, WritesWhoDidWhatWithWhichKeyAndWhatCameOfIt) {
                   "reason=\"no rule allows it\" took_us=\"1234\""));
 }
 
+TEST_F(SpdlogAuditLogTest, WritesWhatIsToBeSaidOfACertificateThatWasAccepted) {
+  const auto log = Create();
+  AuditRecord record = Allowed("BeginHandshakeReply");
+  record.warning = "[key_usage] \"";
+  log->Record(record);
+  log->Flush();
+  EXPECT_THAT(lines_.Take(), ElementsAre(HasSubstr(" warning=\"[key_usage] \\x22\" ")));
+}
+
 TEST_F(SpdlogAuditLogTest, S16EscapesWhatPeersWrote) {
   const auto log = Create();
   AuditRecord record = Allowed("ProcessHandshake");

@@ -108,10 +108,17 @@ absl::Status Admission::UseTrust(const Subject& caller, const LocalIdentityReque
 absl::StatusOr<std::shared_ptr<const Certificate>> Admission::ValidateOwn(const Subject& caller,
                                                                           const std::string& key_name,
                                                                           const KeyGeneration& generation,
-                                                                          const TrustStore& trust) const {
+                                                                          const TrustStore& trust, Trail& trail) const {
   auto own = parts_.validator.Validate(generation.certificate_chain, trust, parts_.clock(), caller.uid);
+  if (own.ok()) NoteWarnings(key_name, **own, trail);
   if (own.ok() || absl::IsInternal(own.status())) return own;
   return NeedsCertificate(key_name, absl::StrCat("has a certificate that is not good now: ", own.status().message()));
+}
+
+void Admission::NoteWarnings(const std::string& key_name, const ValidCertificate& certificate, Trail& trail) const {
+  for (const std::string& warning : certificate.warnings()) {
+    if (warnings_.IsNew(key_name, certificate.digest(), warning, parts_.clock())) trail.Warning(warning);
+  }
 }
 
 absl::StatusOr<LocalIdentity> Admission::Validate(const Subject& caller, const LocalIdentityRequest& request,
@@ -129,7 +136,7 @@ absl::StatusOr<LocalIdentity> Admission::Validate(const Subject& caller, const L
   ASSIGN_OR_RETURN(const auto trust, participant.own_trust
                                          ? trust_.Get(participant.anchors, participant.revocation_lists)
                                          : trust_.Of(identity));
-  ASSIGN_OR_RETURN(const auto own, ValidateOwn(caller, request.key_name, generation, *trust));
+  ASSIGN_OR_RETURN(const auto own, ValidateOwn(caller, request.key_name, generation, *trust, trail));
   const Certificate& certificate = *own;
   // Access control reads the subject in the certificate of the QoS, which may be older than the installed one.
   ASSIGN_OR_RETURN(const std::vector<Certificate> from_qos, Certificate::ParsePem(request.certificate));
@@ -178,7 +185,7 @@ absl::StatusOr<Admitted> Admission::Admit(const Subject& caller, const std::stri
   ASSIGN_OR_RETURN(auto trust, participant->own_trust ? trust_.Get(participant->anchors, participant->revocation_lists)
                                                       : trust_.Of(identity));
   // It may have expired since the participant began.
-  ASSIGN_OR_RETURN(auto own, ValidateOwn(caller, participant->key_name, identity->current(), *trust));
+  ASSIGN_OR_RETURN(auto own, ValidateOwn(caller, participant->key_name, identity->current(), *trust, trail));
   if (parts_.book != nullptr) parts_.book->Note(caller, participant->guid, participant->generation_uuid);
   return Admitted{revision, *std::move(participant), std::move(identity), std::move(trust), std::move(own)};
 }
@@ -193,7 +200,7 @@ absl::StatusOr<const KeyGeneration*> Admission::AdmitGeneration(const Subject& c
     return NotPermitted();
   }
   if (generation->state != GenerationState::kCurrent) {
-    RETURN_IF_ERROR(ValidateOwn(caller, admitted.participant.key_name, *generation, *admitted.trust).status());
+    RETURN_IF_ERROR(ValidateOwn(caller, admitted.participant.key_name, *generation, *admitted.trust, trail).status());
   }
   return &*generation;
 }
@@ -209,9 +216,10 @@ absl::StatusOr<std::shared_ptr<const Certificate>> Admission::AdmitPeer(const Su
                                                                         const std::string& peer_pem,
                                                                         Trail& trail) const {
   trail.Peer("", HexPrefix(Sha256(peer_pem)));
-  ASSIGN_OR_RETURN(std::shared_ptr<const Certificate> peer,
+  ASSIGN_OR_RETURN(const std::shared_ptr<const ValidCertificate> peer,
                    parts_.validator.Validate(peer_pem, *admitted.trust, parts_.clock(), caller.uid));
   trail.Peer(peer->subject(), HexPrefix(peer->digest()));
+  NoteWarnings(admitted.participant.key_name, *peer, trail);
   const Decision decision = parts_.authorizer.policy()->Evaluate(
       caller, Action::kHandshake, admitted.participant.key_name,
       PeerIdentity{peer->subject(), peer->issuer(), peer->serial()}, !admitted.participant.own_trust);

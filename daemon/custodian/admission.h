@@ -15,6 +15,7 @@
 #include "daemon/custodian/participant.h"
 #include "daemon/custodian/participant_book.h"
 #include "daemon/custodian/trust_cache.h"
+#include "daemon/custodian/warning_memory.h"
 #include "daemon/handshake/ticket.h"
 #include "daemon/keystore/key_store.h"
 #include "daemon/trust/certificate_validator.h"
@@ -110,10 +111,12 @@ class Admission {
                         const std::shared_ptr<const Identity>& identity, Participant& participant, Trail& trail) const;
   absl::StatusOr<std::shared_ptr<const Certificate>> ValidateOwn(const Subject& caller, const std::string& key_name,
                                                                  const KeyGeneration& generation,
-                                                                 const TrustStore& trust) const;
+                                                                 const TrustStore& trust, Trail& trail) const;
+  void NoteWarnings(const std::string& key_name, const ValidCertificate& certificate, Trail& trail) const;
 
   const Parts parts_;
   mutable TrustCache trust_;
+  mutable WarningMemory warnings_;
 };
 
 }  // namespace ddskey

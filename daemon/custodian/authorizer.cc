@@ -34,6 +34,11 @@ void Trail::Peer(std::string_view subject, std::string_view digest) {
   record_.peer_digest = digest;
 }
 
+void Trail::Warning(std::string_view text) {
+  if (!record_.warning.empty()) record_.warning += "; ";
+  record_.warning += text;
+}
+
 absl::Status Trail::Administer(const Authorizer& authorizer, const Subject& caller, Action action,
                                const std::string& key) {
   const Decision decision = authorizer.policy()->Evaluate(caller, action, key);

@@ -43,6 +43,8 @@ class Trail {
   void Rule(std::string_view name) { record_.rule = name; }
   // Reason is why, where the caller is not told.
   void Reason(std::string_view reason) { reason_ = reason; }
+  // Warning adds what is to be said about a certificate that was accepted.
+  void Warning(std::string_view text);
   void Administrative() { record_.administrative = true; }
 
   // Administer is whether `caller` may do `action` to `key` as an administrator, by the policy in force: OK, or the

@@ -1,6 +1,8 @@
 #include "daemon/custodian/trust_custodian.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -43,29 +45,48 @@ absl::StatusOr<IdentityTrust> WithAnchors(const IdentityTrust& before, const std
   return trust;
 }
 
-absl::StatusOr<IdentityTrust> WithoutAnchor(const IdentityTrust& before, const std::string& digest) {
+// FindByDigest is the position of the only one of `all`, certificates or lists, whose SHA-256 begins with the
+// hexadecimal digits of `digest`. `what` names one.
+template <typename T>
+absl::StatusOr<size_t> FindByDigest(const std::vector<T>& all, const std::string& digest, const char* what) {
   if (digest.size() < kShortestDigest || !std::ranges::all_of(digest, absl::ascii_isxdigit)) {
-    return absl::InvalidArgumentError(absl::StrCat("the CA is named by the SHA-256 of its certificate, at least ",
-                                                   kShortestDigest,
-                                                   " hexadecimal digits of it; see: ddskeyctl trust list"));
+    return absl::InvalidArgumentError(absl::StrCat("the ", what, " is named by its SHA-256, at least ", kShortestDigest,
+                                                   " hexadecimal digits of it"));
   }
+  const std::string beginning = absl::AsciiStrToLower(digest);
+  const auto is_it = [&beginning](const T& each) {
+    return absl::StartsWith(absl::BytesToHexString(each.digest()), beginning);
+  };
+  const auto found = std::ranges::find_if(all, is_it);
+  if (found == all.end()) return absl::NotFoundError(absl::StrCat("no ", what, " of this key has that SHA-256"));
+  if (std::find_if(std::next(found), all.end(), is_it) != all.end()) {
+    return absl::InvalidArgumentError(absl::StrCat("several of this key's begin so; give more digits"));
+  }
+  return static_cast<size_t>(found - all.begin());
+}
+
+absl::StatusOr<IdentityTrust> WithoutAnchor(const IdentityTrust& before, const std::string& digest) {
   ASSIGN_OR_RETURN(const TrustDescription known, Describe(before));
-  IdentityTrust trust = before;
-  trust.anchors.clear();
-  size_t removed = 0;
-  for (const Certificate& anchor : known.anchors) {
-    if (absl::StartsWith(absl::BytesToHexString(anchor.digest()), absl::AsciiStrToLower(digest))) {
-      ++removed;
-    } else {
-      trust.anchors += anchor.pem();
-    }
-  }
-  if (removed == 0) return absl::NotFoundError("no CA of this key has that SHA-256; see: ddskeyctl trust list");
-  if (removed > 1) return absl::InvalidArgumentError("several CAs of this key begin so; give more digits");
-  if (trust.anchors.empty()) {
+  ASSIGN_OR_RETURN(const size_t removed, FindByDigest(known.anchors, digest, "CA"));
+  if (known.anchors.size() == 1) {
     return absl::FailedPreconditionError("this is the only CA of the key; add another one before you remove it");
   }
+  IdentityTrust trust = before;
+  trust.anchors.clear();
+  for (size_t i = 0; i < known.anchors.size(); ++i) {
+    if (i != removed) trust.anchors += known.anchors[i].pem();
+  }
   return trust;
+}
+
+// ListKey says which lists take each other's place: those of one name and key.
+using ListKey = std::pair<std::string, std::string>;
+
+// KeyOf finds the key by the signature, if it is that of an identity CA: not every CA names its key in its lists.
+ListKey KeyOf(const RevocationList& list, const std::vector<Certificate>& anchors) {
+  const auto signer =
+      std::ranges::find_if(anchors, [&list](const Certificate& anchor) { return list.IsSignedBy(anchor.x509()); });
+  return {list.issuer_der(), signer == anchors.end() ? list.authority_key() : Sha256(signer->public_key())};
 }
 
 absl::StatusOr<IdentityTrust> WithLists(const IdentityTrust& before, const std::string& added) {
@@ -73,26 +94,38 @@ absl::StatusOr<IdentityTrust> WithLists(const IdentityTrust& before, const std::
     return absl::FailedPreconditionError(
         "the key has no identity CA yet, so nobody's revocation list can be checked; see: ddskeyctl trust add");
   }
+  ASSIGN_OR_RETURN(const TrustDescription known, Describe(before));
   ASSIGN_OR_RETURN(const std::vector<RevocationList> lists, RevocationList::ParsePem(added));
-  std::map<std::string, StoredRevocationList> by_issuer;
-  for (const StoredRevocationList& stored : before.revocation_lists) by_issuer.emplace(stored.issuer, stored);
-  for (const RevocationList& list : lists) {
-    if (const auto older = by_issuer.find(list.issuer_der()); older != by_issuer.end()) {
-      ASSIGN_OR_RETURN(const std::vector<RevocationList> installed, RevocationList::ParsePem(older->second.pem));
-      RETURN_IF_ERROR(list.CheckSupersedes(installed.front()));
-    }
-    by_issuer.insert_or_assign(
-        list.issuer_der(),
-        StoredRevocationList{
-            .issuer = list.issuer_der(), .authority_key = "", .number = list.number(), .pem = list.pem()});
+  std::map<ListKey, RevocationList> by_key;
+  for (const RevocationList& list : known.revocation_lists) {
+    const auto [place, first] = by_key.emplace(KeyOf(list, known.anchors), list);
+    // The CA has become an identity CA since, and the lists turn out to be of one key.
+    if (!first && list.CheckSupersedes(place->second).ok()) place->second = list;
   }
-  if (by_issuer.size() > RevocationList::kMostLists) {
+  for (const RevocationList& list : lists) {
+    const auto [place, first] = by_key.emplace(KeyOf(list, known.anchors), list);
+    if (first) continue;
+    RETURN_IF_ERROR(list.CheckSupersedes(place->second));
+    place->second = list;
+  }
+  if (by_key.size() > RevocationList::kMostLists) {
     return absl::InvalidArgumentError(
         absl::StrCat("the key would have more than ", RevocationList::kMostLists, " revocation lists"));
   }
   IdentityTrust trust = before;
   trust.revocation_lists.clear();
-  for (auto& [issuer, list] : by_issuer) trust.revocation_lists.push_back(std::move(list));
+  for (const auto& [key, list] : by_key) {
+    trust.revocation_lists.push_back(
+        {.issuer = key.first, .authority_key = key.second, .number = list.number(), .pem = list.pem()});
+  }
+  return trust;
+}
+
+absl::StatusOr<IdentityTrust> WithoutList(const IdentityTrust& before, const std::string& digest) {
+  ASSIGN_OR_RETURN(const TrustDescription known, Describe(before));
+  ASSIGN_OR_RETURN(const size_t removed, FindByDigest(known.revocation_lists, digest, "revocation list"));
+  IdentityTrust trust = before;
+  trust.revocation_lists.erase(trust.revocation_lists.begin() + static_cast<ptrdiff_t>(removed));
   return trust;
 }
 
@@ -116,11 +149,16 @@ IdentityTrust WithOptions(const IdentityTrust& before, const TrustOptionsChange&
 
 }  // namespace
 
-// CheckOwn makes sure that a change of CAs or options does not take the identity itself out of use.
+// CheckOwn makes sure that a change of CAs or options, or that a list is gone, does not take the identity itself out of
+// use.
 absl::Status TrustCustodian::CheckOwn(const Identity& identity, const IdentityTrust& trust) const {
   const std::string& chain = identity.current().certificate_chain;
   if (chain.empty() || trust.anchors.empty()) return absl::OkStatus();
-  if (trust.anchors == identity.trust.anchors && trust.options == identity.trust.options) return absl::OkStatus();
+  // A new list may revoke the identity itself.
+  if (trust.anchors == identity.trust.anchors && trust.options == identity.trust.options &&
+      trust.revocation_lists.size() >= identity.trust.revocation_lists.size()) {
+    return absl::OkStatus();
+  }
   const auto validate = [&](const IdentityTrust& under) -> absl::Status {
     ASSIGN_OR_RETURN(const auto parsed, ParseTrust(under));
     return parts_.validator.Validate(chain, *parsed, parts_.clock()).status();
@@ -177,6 +215,13 @@ void TrustCustodian::InstallRevocationLists(const Subject& caller, std::string k
   Post(
       caller, "InstallRevocationLists", std::move(key_name),
       [lists = std::move(lists)](const Identity& identity) { return WithLists(identity.trust, lists); },
+      std::move(done));
+}
+
+void TrustCustodian::RemoveRevocationList(const Subject& caller, std::string key_name, std::string digest, Done done) {
+  Post(
+      caller, "RemoveRevocationList", std::move(key_name),
+      [digest = std::move(digest)](const Identity& identity) { return WithoutList(identity.trust, digest); },
       std::move(done));
 }
 

@@ -62,8 +62,10 @@ class TrustCustodian {
   void AddAnchors(const Subject& caller, std::string key_name, std::string anchors, Done done);
   // RemoveAnchor removes the identity CA whose certificate's SHA-256 begins with `digest`, hexadecimal.
   void RemoveAnchor(const Subject& caller, std::string key_name, std::string digest, Done done);
-  // InstallRevocationLists takes CRLs, PEM, each in the place of the one of the same issuer.
+  // InstallRevocationLists takes CRLs, PEM, each in the place of the one of the same issuer and key.
   void InstallRevocationLists(const Subject& caller, std::string key_name, std::string lists, Done done);
+  // RemoveRevocationList removes the CRL whose SHA-256 begins with `digest`, hexadecimal.
+  void RemoveRevocationList(const Subject& caller, std::string key_name, std::string digest, Done done);
   void SetOptions(const Subject& caller, std::string key_name, TrustOptionsChange options, Done done);
 
  private:

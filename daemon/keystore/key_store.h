@@ -47,7 +47,8 @@ struct KeyGeneration {
 struct StoredRevocationList {
   // DER of the issuer's Name.
   std::string issuer;
-  // The octets that tell CAs of one name apart (authorityKeyIdentifier, RFC 5280, 5.2.1); empty if it has none.
+  // The octets that tell CAs of one name apart: SHA-256 of the public key if it is that of an anchor, else what the list
+  // says of it (authorityKeyIdentifier, RFC 5280, 5.2.1); empty if it says nothing.
   std::string authority_key;
   // CRL number, hexadecimal; empty if it has none.
   std::string number;

@@ -264,6 +264,16 @@ grpc::ServerUnaryReactor* AdminHandler::InstallRevocationLists(grpc::CallbackSer
   return reactor;
 }
 
+grpc::ServerUnaryReactor* AdminHandler::RemoveRevocationList(grpc::CallbackServerContext* context,
+                                                             const v1::RemoveRevocationListRequest* request,
+                                                             v1::TrustResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
+  if (call == nullptr) return reactor;
+  trust_.RemoveRevocationList(call->caller(), request->key_name(), request->sha256(), AnswerTrust(call, response));
+  return reactor;
+}
+
 grpc::ServerUnaryReactor* AdminHandler::SetTrustOptions(grpc::CallbackServerContext* context,
                                                         const v1::SetTrustOptionsRequest* request,
                                                         v1::TrustResponse* response) {

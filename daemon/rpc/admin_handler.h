@@ -48,6 +48,9 @@ class AdminHandler final : public v1::AdminService::CallbackService {
   grpc::ServerUnaryReactor* InstallRevocationLists(grpc::CallbackServerContext* context,
                                                    const v1::InstallRevocationListsRequest* request,
                                                    v1::TrustResponse* response) override;
+  grpc::ServerUnaryReactor* RemoveRevocationList(grpc::CallbackServerContext* context,
+                                                 const v1::RemoveRevocationListRequest* request,
+                                                 v1::TrustResponse* response) override;
   grpc::ServerUnaryReactor* SetTrustOptions(grpc::CallbackServerContext* context,
                                             const v1::SetTrustOptionsRequest* request,
                                             v1::TrustResponse* response) override;

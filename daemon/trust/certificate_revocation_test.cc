@@ -177,6 +177,17 @@ TEST_F(CachedDatesTest, S8VerdictsEndWithTheDatesOfRevocationLists) {
   Expect(leaf_, *Trust({root_.certificate()}, {first, second}), now_ + absl::Hours(1), "good", "[revoked]");
 }
 
+TEST_F(CertificateRevocationTest, S17ServesTheLargestList) {
+  const std::string large = root_.LargeCrl(235'000);
+  ASSERT_GT(large.size(), RevocationList::kLargestDocument * 9 / 10);
+  ASSERT_LE(large.size(), RevocationList::kLargestDocument);
+  const auto trust = Trust({root_.certificate()}, {large});
+  EXPECT_EQ(trust->revocation_lists().front().size(), 235'000U);
+  EXPECT_OK(Validate(leaf_, *trust));
+  const std::string listed = root_.Issue(key_.public_key(), {.serial = (uint64_t{1} << 48) + 123'456});
+  EXPECT_THAT(Validate(listed, *trust), StatusIs(kDenied, StartsWith("[revoked]")));
+}
+
 TEST_F(CertificateRevocationTest, ServesManyThreads) {
   const auto trust = Trust({root_.certificate()}, {root_.Crl({})});
   const std::string revoked = root_.Issue(key_.public_key());

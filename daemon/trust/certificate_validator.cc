@@ -23,8 +23,8 @@ constexpr size_t kMostCertificates = 10;
 constexpr size_t kCacheCapacity = 2048;
 constexpr size_t kCacheShare = 1024;
 
-absl::Status CheckChain(const std::vector<Certificate>& chain, const TrustStore& trust, absl::Time now,
-                        std::vector<std::string>& warnings) {
+// CheckLeaf is about what can be said without a path.
+absl::Status CheckLeaf(const std::vector<Certificate>& chain, absl::Time now) {
   const Certificate& leaf = chain.front();
   for (const Certificate& certificate : chain) {
     const absl::Status good =
@@ -38,7 +38,7 @@ absl::Status CheckChain(const std::vector<Certificate>& chain, const TrustStore&
   };
   if (now < leaf.not_before()) return refuse("[not_yet_valid]", " is not valid before ", leaf.not_before());
   if (now >= leaf.not_after()) return refuse("[expired]", " expired at ", leaf.not_after());
-  return trust::CheckPath(chain, trust, now, warnings);
+  return absl::OkStatus();
 }
 
 // Narrow limits the time in which a verdict of `now` holds to before and after `moment`.
@@ -59,11 +59,12 @@ Verdict Judge(std::string_view pem, const TrustStore& trust, absl::Time now) {
   if (!good.ok()) {
     return {.result = absl::InvalidArgumentError(absl::StrCat("[certificate_format] ", good.message()))};
   }
-  std::vector<std::string> warnings;
-  good = CheckChain(*chain, trust, now, warnings);
+  trust::PathResult path = {.status = CheckLeaf(*chain, now), .unanswered = {}, .issuer = {}, .warnings = {}};
+  if (path.status.ok()) path = trust::CheckPath(*chain, trust, now);
   trust::TakeError();
-  Verdict verdict = {.result = std::make_shared<const ValidCertificate>(chain->front(), std::move(warnings))};
-  if (!good.ok()) verdict.result = good;
+  Verdict verdict = {.result = std::make_shared<const ValidCertificate>(chain->front(), std::move(path.warnings))};
+  if (!path.unanswered.ok()) verdict.result = path.unanswered;
+  if (!path.status.ok()) verdict.result = path.status;
   for (const absl::Time moment : trust.moments()) Narrow(moment, now, verdict);
   for (const Certificate& certificate : *chain) {
     Narrow(certificate.not_before(), now, verdict);

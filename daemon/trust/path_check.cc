@@ -5,8 +5,9 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <memory>
-#include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "daemon/trust/openssl.h"
@@ -26,7 +27,7 @@ constexpr int kSecurityLevel = 2;
 struct Validation {
   const TrustStore& trust;
   absl::Time now;
-  std::vector<std::string>& warnings;
+  RevocationFindings findings = {};
   std::optional<Refusal> refusal = std::nullopt;
 };
 
@@ -83,7 +84,7 @@ int OnRevocation(X509_STORE_CTX* context) {
   const std::vector<X509*> path = PathOf(context);
   validation.refusal = CheckDates(path, validation.now);
   if (!validation.refusal.has_value()) {
-    validation.refusal = CheckRevocation(path, validation.trust, validation.now, validation.warnings);
+    validation.refusal = CheckRevocation(path, validation.trust, validation.now, validation.findings);
   }
   TakeError();
   if (!validation.refusal.has_value()) return 1;
@@ -168,7 +169,7 @@ std::optional<Refusal> CheckAuthorities(const std::vector<X509*>& path, Validati
       const size_t end = problem->find(']') + 1;
       return Refusal{problem->substr(0, end), problem->substr(end + 1), path[i]};
     }
-    validation.warnings.push_back(*problem);
+    validation.findings.warnings.push_back(*problem);
   }
   return std::nullopt;
 }
@@ -185,30 +186,57 @@ Stack StackOf(const std::vector<Certificate>& certificates, size_t from) {
   return stack;
 }
 
+std::optional<Certificate> Find(const X509* wanted, const std::vector<Certificate>& certificates) {
+  const auto found = std::ranges::find(certificates, wanted, &Certificate::x509);
+  return found == certificates.end() ? std::nullopt : std::optional(*found);
+}
+
+absl::Status SetOptions(X509_STORE_CTX* context, absl::Time now) {
+  X509_VERIFY_PARAM* const options = X509_STORE_CTX_get0_param(context);
+  X509_VERIFY_PARAM_set_flags(options, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_POLICY_CHECK);
+  X509_VERIFY_PARAM_set_depth(options, kMostIntermediates);
+  X509_VERIFY_PARAM_set_auth_level(options, kSecurityLevel);
+  X509_VERIFY_PARAM_set_time(options, absl::ToTimeT(now));
+  // Any policy will do, unless a CA on the path asks for one (RFC 5280, 6.1.1 c).
+  return X509_VERIFY_PARAM_add0_policy(options, OBJ_nid2obj(NID_any_policy)) == 1
+             ? absl::OkStatus()
+             : absl::InternalError("cannot begin a path validation");
+}
+
 }  // namespace
 
-absl::Status CheckPath(const std::vector<Certificate>& chain, const TrustStore& trust, absl::Time now,
-                       std::vector<std::string>& warnings) {
+PathResult CheckPath(const std::vector<Certificate>& chain, const TrustStore& trust, absl::Time now) {
+  PathResult result;
   const Certificate& leaf = chain.front();
   const Stack others = StackOf(chain, 1);
   const Stack anchors = StackOf(trust.anchors(), 0);
   const OpensslPtr<X509_STORE_CTX> context(X509_STORE_CTX_new_ex(Library(), nullptr));
   if (X509_STORE_CTX_init(context.get(), Hooks(), leaf.x509(), others.get()) != 1) {
-    return absl::InternalError("cannot begin a path validation");
+    result.status = absl::InternalError("cannot begin a path validation");
+    return result;
   }
   X509_STORE_CTX_set0_trusted_stack(context.get(), anchors.get());
-  X509_VERIFY_PARAM* const options = X509_STORE_CTX_get0_param(context.get());
-  X509_VERIFY_PARAM_set_flags(options, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_POLICY_CHECK);
-  // Any policy will do, unless a CA on the path asks for one (RFC 5280, 6.1.1 c).
-  X509_VERIFY_PARAM_add0_policy(options, OBJ_nid2obj(NID_any_policy));
-  X509_VERIFY_PARAM_set_depth(options, kMostIntermediates);
-  X509_VERIFY_PARAM_set_auth_level(options, kSecurityLevel);
-  X509_VERIFY_PARAM_set_time(options, absl::ToTimeT(now));
-  Validation validation = {.trust = trust, .now = now, .warnings = warnings};
+  result.status = SetOptions(context.get(), now);
+  if (!result.status.ok()) return result;
+  Validation validation = {.trust = trust, .now = now};
   X509_STORE_CTX_set_app_data(context.get(), &validation);
-  if (X509_verify_cert(context.get()) != 1) return RefusePath(context.get(), leaf);
-  validation.refusal = CheckAuthorities(PathOf(context.get()), validation);
-  return validation.refusal.has_value() ? Refuse(*validation.refusal, leaf) : absl::OkStatus();
+  if (X509_verify_cert(context.get()) != 1) {
+    result.status = RefusePath(context.get(), leaf);
+    return result;
+  }
+  const std::vector<X509*> path = PathOf(context.get());
+  if (const auto refusal = CheckAuthorities(path, validation); refusal.has_value()) {
+    result.status = Refuse(*refusal, leaf);
+    return result;
+  }
+  if (path.size() > 1) {
+    result.issuer = Find(path[1], chain);
+    if (!result.issuer.has_value()) result.issuer = Find(path[1], trust.anchors());
+  }
+  const RevocationFindings& findings = validation.findings;
+  if (findings.unanswered.has_value()) result.unanswered = Refuse(*findings.unanswered, leaf);
+  result.warnings = findings.warnings;
+  return result;
 }
 
 }  // namespace ddskey::trust

@@ -28,7 +28,7 @@ class RevocationCheck {
   RevocationCheck(const std::vector<X509*>& path, size_t at, const TrustStore& trust, absl::Time now)
       : path_(path), at_(at), trust_(trust), now_(now) {}
 
-  std::optional<Refusal> Run(std::vector<std::string>& warnings) {
+  std::optional<Refusal> Run(RevocationFindings& findings) {
     // The list of the issuer itself comes before those of CAs of its name above it.
     for (size_t signer = at_ + 1; signer < path_.size() && list_ == nullptr; ++signer) {
       if (X509_NAME_cmp(X509_get_subject_name(path_[signer]), X509_get_issuer_name(path_[at_])) != 0) continue;
@@ -37,18 +37,18 @@ class RevocationCheck {
     const ValidationOptions& options = trust_.options();
     if (list_ == nullptr) {
       if (unusable_) return Refuse("[revoked]", "is not signed with its key, or it may sign none (cRLSign)");
-      return Apply(options.missing_revocation_list, Refuse("[revocation_list_missing]", "is missing"), warnings);
+      return Apply(options.missing_revocation_list, Refuse("[revocation_list_missing]", "is missing"), findings);
     }
     if (list_->Revokes(path_[at_])) {
       return Refusal{"[revoked]", "it is revoked", path_[at_]};
     }
     if (now_ < list_->this_update()) {
       return Apply(options.outdated_revocation_list, Refuse("[revocation_list_outdated]", "is not valid yet"),
-                   warnings);
+                   findings);
     }
     if (now_ >= list_->next_update()) {
       return Apply(options.outdated_revocation_list, Refuse("[revocation_list_outdated]", "is past its next update"),
-                   warnings);
+                   findings);
     }
     return std::nullopt;
   }
@@ -93,12 +93,15 @@ class RevocationCheck {
             absl::StrCat("the revocation list of ", NameOf(X509_get_issuer_name(path_[at_])), " ", what), path_[at_]};
   }
 
-  static std::optional<Refusal> Apply(Strictness strictness, Refusal refusal, std::vector<std::string>& warnings) {
-    if (strictness == Strictness::kRequire) return refusal;
+  std::optional<Refusal> Apply(Strictness strictness, Refusal refusal, RevocationFindings& findings) const {
     if (strictness == Strictness::kWarn) {
-      warnings.push_back(absl::StrCat(refusal.check, " the certificate of ", NameOf(X509_get_subject_name(refusal.at)),
-                                      " cannot be checked: ", refusal.reason));
+      findings.warnings.push_back(absl::StrCat(refusal.check, " the certificate of ",
+                                               NameOf(X509_get_subject_name(refusal.at)),
+                                               " cannot be checked: ", refusal.reason));
     }
+    if (strictness != Strictness::kRequire) return std::nullopt;
+    if (at_ > 0) return refusal;
+    findings.unanswered = std::move(refusal);
     return std::nullopt;
   }
 
@@ -115,12 +118,12 @@ class RevocationCheck {
 }  // namespace
 
 std::optional<Refusal> CheckRevocation(const std::vector<X509*>& path, const TrustStore& trust, absl::Time now,
-                                       std::vector<std::string>& warnings) {
+                                       RevocationFindings& findings) {
   if (X509* const anchor = path.back(); trust.IsRevokedAnchor(anchor)) {
     return Refusal{"[revoked]", "it is revoked", anchor};
   }
   for (size_t at = 0; at + 1 < path.size(); ++at) {
-    if (auto refusal = RevocationCheck(path, at, trust, now).Run(warnings); refusal.has_value()) return refusal;
+    if (auto refusal = RevocationCheck(path, at, trust, now).Run(findings); refusal.has_value()) return refusal;
   }
   return std::nullopt;
 }

@@ -21,6 +21,15 @@ struct Refusal {
   X509* at = nullptr;
 };
 
+// RevocationFindings is what CheckRevocation has to say besides a refusal.
+struct RevocationFindings {
+  // What was let pass with a warning.
+  std::vector<std::string> warnings;
+  // No list that is up to date speaks of the leaf, when one must: a refusal, unless somebody else can answer for the
+  // CA.
+  std::optional<Refusal> unanswered;
+};
+
 // CheckRevocation looks for each certificate of `path` (the leaf first, the anchor last) into the revocation list of
 // its issuer, as strictly as the options of `trust` say:
 //   "[revoked]"                  a list revokes it, or none of its issuer's can be used: they are not signed with its
@@ -30,10 +39,10 @@ struct Refusal {
 //   "[issuer]"                   a signature on the path, up to an issuer whose list was not verified before, is not
 //                                good: nobody's list is hashed for a stranger.
 // A list belongs to an issuer if it has its name and verifies with its key, or with that of a CA of the same name
-// further up: a CA with a new key signs lists for its old one. Of several the newest that has begun counts. What is let
-// pass with a warning is added to `warnings`. Who the anchor is revoked by is in TrustStore.
+// further up: a CA with a new key signs lists for its old one. Of several the newest that has begun counts. Who the
+// anchor is revoked by is in TrustStore.
 std::optional<Refusal> CheckRevocation(const std::vector<X509*>& path, const TrustStore& trust, absl::Time now,
-                                       std::vector<std::string>& warnings);
+                                       RevocationFindings& findings);
 
 }  // namespace ddskey::trust
 

@@ -48,6 +48,10 @@ std::vector<Line> RefusedFlood(int rounds);
 // GUIDs a second, less the quiet one, in signatures of the device.
 std::vector<Line> ForgedGuids(int rounds);
 
+// Validation: time to validate a known certificate again, and an unknown one against OpenSSL's own path validation;
+// what the largest revocation list costs.
+std::vector<Line> Validation(int rounds);
+
 }  // namespace ddskey::bench
 
 #endif  // TEST_BENCH_ROWS_H_

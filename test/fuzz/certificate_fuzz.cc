@@ -1,7 +1,8 @@
 // Certificates and their validation (daemon/trust).
-// The first line is `MODE DAYS LIST`, the rest a PEM document. DAYS after the start of 2026 is the time of validation;
-// LIST is 1 if the root has a revocation list, on which the serial number 2989 (0xbad) is. So that an altered
-// certificate gets past its signature, the first one is signed anew:
+// The first line is `MODE DAYS LIST OPTIONS`, the rest a PEM document. DAYS after the start of 2026 is the time of
+// validation; LIST is 1 if the root has a revocation list, on which the serial number 2989 (0xbad) is. OPTIONS are
+// three digits, the strictness of key usage, missing and outdated lists: 1 ignores, 2 warns, 3 requires. So that an
+// altered certificate gets past its signature, the first one is signed anew:
 //
 //   asis    not at all
 //   root    by the root
@@ -61,8 +62,12 @@ struct Authorities {
   std::string leaf_of_sub = sub.Issue(test::TestKey::Generate().public_key(), Options());
   std::string list =
       root.Crl({root.Issue(test::TestKey::Generate().public_key(), Options(kRevoked))}, Year(2000), Year(2100));
-  std::shared_ptr<const TrustStore> without_list = *TrustStore::Parse({root.certificate()}, {});
-  std::shared_ptr<const TrustStore> with_list = *TrustStore::Parse({root.certificate()}, {list});
+  std::vector<RevocationList> lists = *RevocationList::ParsePem(list);
+
+  std::shared_ptr<const TrustStore> Trust(bool with_list, const ValidationOptions& options) const {
+    return *TrustStore::Make({root.certificate()}, with_list ? lists : std::vector<RevocationList>(),
+                             OtherIssuers::kRefuse, options);
+  }
 };
 
 const Authorities& Known() {
@@ -84,6 +89,18 @@ std::string Write(X509* certificate) {
   char* text = nullptr;
   const long size = BIO_get_mem_data(out.get(), &text);
   return std::string(text, static_cast<size_t>(size));
+}
+
+Strictness StrictnessOf(std::string_view digits, size_t at, Strictness otherwise) {
+  if (at >= digits.size() || digits[at] < '1' || digits[at] > '3') return otherwise;
+  return static_cast<Strictness>(digits[at] - '0');
+}
+
+ValidationOptions OptionsOf(std::string_view digits) {
+  const ValidationOptions usual;
+  return {.key_usage = StrictnessOf(digits, 0, usual.key_usage),
+          .missing_revocation_list = StrictnessOf(digits, 1, usual.missing_revocation_list),
+          .outdated_revocation_list = StrictnessOf(digits, 2, usual.outdated_revocation_list)};
 }
 
 // Prepare is the document as MODE says.
@@ -138,12 +155,35 @@ bool IsRevoked(X509* leaf) {
   return ASN1_INTEGER_get_int64(&number, serial) == 1 && number == kRevoked;
 }
 
-absl::StatusOr<std::shared_ptr<const Certificate>> Validate(CertificateValidator& validator, const std::string& pem,
-                                                            const TrustStore& trust, absl::Time now) {
+absl::StatusOr<std::shared_ptr<const ValidCertificate>> Validate(CertificateValidator& validator,
+                                                                 const std::string& pem, const TrustStore& trust,
+                                                                 absl::Time now) {
   auto result = validator.Validate(pem, trust, now);
   // The planted bug: a certificate goes on to be good for a year.
   if (planted_bug && !result.ok()) result = validator.Validate(pem, trust, now - absl::Hours(24 * 365));
   return result;
+}
+
+// CheckOptions compares with the verdict under options that ask for nothing.
+void CheckOptions(CertificateValidator& validator, const std::string& pem, bool with_list,
+                  const ValidationOptions& options, absl::Time now,
+                  const absl::StatusOr<std::shared_ptr<const ValidCertificate>>& result) {
+  const ValidationOptions nothing = {.key_usage = Strictness::kIgnore,
+                                     .missing_revocation_list = Strictness::kIgnore,
+                                     .outdated_revocation_list = Strictness::kIgnore};
+  const auto lax = Validate(validator, pem, *Known().Trust(with_list, nothing), now);
+  if (!result.ok()) return;
+  Require(lax.ok(), "what stricter options accept, laxer ones do");
+  Require((*lax)->warnings().empty(), "what is ignored is not warned of");
+  for (const std::string& warning : (*result)->warnings()) {
+    Require(warning.starts_with("["), "a warning names its check");
+    for (const char c : warning) Require(c >= ' ' && c <= '~', "warnings can be printed");
+  }
+  X509* const leaf = (*result)->x509();
+  Require(options.key_usage != Strictness::kRequire || (X509_get_key_usage(leaf) & KU_DIGITAL_SIGNATURE) != 0,
+          "who is accepted may sign, where that is asked for");
+  Require(options.missing_revocation_list != Strictness::kRequire || with_list,
+          "without a list nobody is accepted, where one is asked for");
 }
 
 void CheckParsed(const std::string& pem) {
@@ -175,10 +215,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const size_t end = input.find('\n');
   if (end == std::string_view::npos) return 0;
   std::vector<std::string_view> words = Words(input.substr(0, end));
-  words.resize(3);
+  words.resize(4);
   const absl::Time now = Year(2026) + absl::Hours(24 * static_cast<int64_t>(Number(words[1]) % 40'000));
   const bool with_list = words[2] == "1";
-  const TrustStore& trust = with_list ? *Known().with_list : *Known().without_list;
+  const ValidationOptions options = OptionsOf(words[3]);
+  const std::shared_ptr<const TrustStore> held = Known().Trust(with_list, options);
+  const TrustStore& trust = *held;
   const std::string pem = Prepare(words[0], std::string(input.substr(end + 1)));
   CheckParsed(pem);
 
@@ -189,6 +231,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // Long-lived: at other times it has seen other certificates, and this one.
   static CertificateValidator& old = *CertificateValidator::Create().release();
   Require(Validate(old, pem, trust, now).status() == result.status(), "what the cache knows does not matter");
+  CheckOptions(*validator, pem, with_list, options, now, result);
   if (!result.ok()) {
     Require(result.status().message().substr(0, 1) == "[", "a refusal names its check");
     return 0;

@@ -59,6 +59,29 @@ bool IsOfAnchor(const std::string& document, const TrustStore& trust) {
   return good;
 }
 
+void CheckLists(const TrustStore& trust) {
+  for (const RevocationList& list : trust.revocation_lists()) {
+    bool known = false;
+    for (const Certificate& anchor : trust.anchors()) {
+      known = known || list.IsKnownToBeSignedBy(anchor.x509());
+      // An anchor on the list of its own issuer is revoked; of another issuer's it may have the number.
+      list.Covers(anchor.x509());
+      list.Revokes(anchor.x509());
+    }
+    Require(known, "who signed a list is remembered");
+  }
+}
+
+// CheckOptions makes the same store under other options, and as one that takes others' lists.
+void CheckOptions(const Documents& documents, const TrustStore& trust) {
+  const auto strict = TrustStore::Parse(documents.anchors, documents.lists, OtherIssuers::kAccept,
+                                        {.missing_revocation_list = Strictness::kRequire});
+  const auto same = TrustStore::Parse(documents.anchors, documents.lists, OtherIssuers::kAccept);
+  Require(strict.ok() && same.ok(), "a store that takes others' lists takes those of its CAs");
+  Require((*same)->digest() == trust.digest(), "the same content is the same store");
+  Require((*strict)->digest() != trust.digest(), "other options are another store");
+}
+
 }  // namespace
 }  // namespace ddskey::fuzz
 
@@ -82,6 +105,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   const std::vector<absl::Time>& moments = (*trust)->moments();
   Require(std::is_sorted(moments.begin(), moments.end()), "moments are sorted");
+  CheckLists(**trust);
+  CheckOptions(documents, **trust);
   std::reverse(documents.anchors.begin(), documents.anchors.end());
   std::reverse(documents.lists.begin(), documents.lists.end());
   const auto reversed = Parse(documents);

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/trust/certificate.h"
 #include "test/support/pki.h"
+#include "test/support/process.h"
 #include "test/support/status_matchers.h"
 #include "test/support/test_daemon.h"
 #include "test/support/test_participant.h"
@@ -71,6 +72,28 @@ class TrustTest : public ::testing::Test {
     request.set_key_name("bob");
     request.set_sha256(sha256);
     return daemon_.admin().RemoveTrustAnchor(request).status();
+  }
+
+  absl::Status RemoveList(const std::string& sha256) {
+    v1::RemoveRevocationListRequest request;
+    request.set_key_name("bob");
+    request.set_sha256(sha256);
+    return daemon_.admin().RemoveRevocationList(request).status();
+  }
+
+  absl::Status SetOption(void (v1::SetTrustOptionsRequest::*option)(v1::Strictness), v1::Strictness strictness) {
+    v1::SetTrustOptionsRequest request;
+    request.set_key_name("bob");
+    (request.*option)(strictness);
+    return daemon_.admin().SetTrustOptions(request).status();
+  }
+
+  std::vector<v1::RevocationList> Lists() {
+    v1::GetTrustRequest request;
+    request.set_key_name("bob");
+    const auto trust = daemon_.admin().GetTrust(request);
+    EXPECT_TRUE(trust.ok()) << trust.status();
+    return {trust->revocation_lists().begin(), trust->revocation_lists().end()};
   }
 
   std::string Numbered(const std::vector<std::string>& revoked, int number) const {
@@ -150,6 +173,59 @@ TEST_F(TrustTest, S17AKeyHasNoMoreThan64Lists) {
   EXPECT_THAT(Install(lists), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("more than 64")));
 }
 
+TEST_F(TrustTest, S8ACaWithANewKeyAndItsOldKeyHaveAListEach) {
+  const TestCa next = TestCa::Root("identity CA");
+  const std::string before = ca_.Issue(key_.public_key(), Named("alice"));
+  const std::string after = next.Issue(key_.public_key(), Named("alice"));
+  const auto list = [](const TestCa& ca, const std::vector<std::string>& revoked, const char* number) {
+    return ca.Crl(revoked, absl::Now() - absl::Hours(1), absl::Now() + absl::Hours(1),
+                  {{"authorityKeyIdentifier", "keyid:always"}, {"2.5.29.20", number}});
+  };
+  ASSERT_OK(Add(next.certificate()));
+  ASSERT_OK(Install(list(ca_, {before}, "DER:020105")));
+  ASSERT_OK(Install(list(next, {}, "DER:020101")));
+  EXPECT_EQ(Lists().size(), 2U);
+  EXPECT_THAT(ReplyTo(before).message, StartsWith("[revoked]"));
+  EXPECT_TRUE(ReplyTo(after).ok());
+  EXPECT_THAT(Install(list(ca_, {}, "DER:020104")), StatusIs(kPrecondition, HasSubstr("lower than 0x5")));
+  ASSERT_OK(Install(list(next, {after}, "DER:020102")));
+  EXPECT_EQ(Lists().size(), 2U);
+  EXPECT_THAT(ReplyTo(after).message, StartsWith("[revoked]"));
+  // A list that does not name its key takes the place of that of the key that signed it.
+  ASSERT_OK(Install(Numbered({}, 6)));
+  EXPECT_EQ(Lists().size(), 2U);
+  EXPECT_TRUE(ReplyTo(before).ok());
+  EXPECT_THAT(ReplyTo(after).message, StartsWith("[revoked]"));
+}
+
+TEST_F(TrustTest, ARemovedListCountsNoMore) {
+  const std::string certificate = ca_.Issue(key_.public_key(), Named("alice"));
+  ASSERT_OK(Install(ca_.Crl({certificate})));
+  EXPECT_THAT(ReplyTo(certificate).message, StartsWith("[revoked]"));
+  const std::string sha256 = Lists().at(0).sha256();
+  EXPECT_THAT(RemoveList(std::string(64, '0')), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(RemoveList("1234567"), StatusIs(absl::StatusCode::kInvalidArgument));
+  ASSERT_OK(SetOption(&v1::SetTrustOptionsRequest::set_missing_revocation_list, v1::STRICTNESS_REQUIRE));
+  EXPECT_THAT(RemoveList(sha256), StatusIs(kPrecondition, HasSubstr("own certificate")));
+  ASSERT_OK(SetOption(&v1::SetTrustOptionsRequest::set_missing_revocation_list, v1::STRICTNESS_IGNORE));
+  ASSERT_OK(RemoveList(sha256.substr(0, 12)));
+  EXPECT_TRUE(ReplyTo(certificate).ok());
+}
+
+TEST_F(TrustTest, ACertificateForSomethingElseIsWarnedOfOnceAndRefusedWhereItMust) {
+  test::CertificateOptions options = Named("alice");
+  options.extensions = {{"keyUsage", "critical,keyAgreement"}};
+  const std::string certificate = ca_.Issue(key_.public_key(), options);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(ReplyTo(certificate).ok());
+  ASSERT_OK(SetOption(&v1::SetTrustOptionsRequest::set_key_usage, v1::STRICTNESS_REQUIRE));
+  EXPECT_THAT(ReplyTo(certificate).message, StartsWith("[key_usage]"));
+  ASSERT_TRUE(test::WaitFor([&] { return daemon_.Log().find("reason=\"[key_usage]") != std::string::npos; }));
+  const std::string log = daemon_.Log();
+  const size_t first = log.find("warning=\"[key_usage] the certificate of CN=alice");
+  ASSERT_NE(first, std::string::npos) << log;
+  EXPECT_EQ(log.find("warning=\"[key_usage]", first + 1), std::string::npos);
+}
+
 TEST_F(TrustTest, PeersOfAnotherCaAreLetInWhileItIsThere) {
   const TestCa other = TestCa::Root("other CA");
   const std::string certificate = other.Issue(key_.public_key(), Named("alice"));
@@ -204,6 +280,7 @@ TEST_F(TrustTest, ChangesNeedTheirOwnPermission) {
   options.set_key_name("bob");
   EXPECT_THAT(daemon_.admin().SetTrustOptions(options), StatusIs(absl::StatusCode::kPermissionDenied));
   EXPECT_THAT(Remove(Sha256Of(ca_.certificate())), StatusIs(absl::StatusCode::kPermissionDenied));
+  EXPECT_THAT(RemoveList(std::string(64, '0')), StatusIs(absl::StatusCode::kPermissionDenied));
 }
 
 }  // namespace

@@ -154,6 +154,33 @@ std::string MakeCertificate(const std::string& public_key, const CertificateOpti
   return WriteCertificate(x509);
 }
 
+Ptr<X509_CRL> BeginCrl(const std::string& issuer, absl::Time this_update, absl::Time next_update) {
+  Ptr<X509_CRL> crl(X509_CRL_new());
+  const std::unique_ptr<ASN1_TIME, decltype(&ASN1_TIME_free)> time(ASN1_TIME_new(), ASN1_TIME_free);
+  X509_CRL_set_version(crl.get(), X509_CRL_VERSION_2);
+  X509_CRL_set_issuer_name(crl.get(), X509_get_subject_name(ReadCertificate(issuer).get()));
+  SetTime(time.get(), this_update);
+  X509_CRL_set1_lastUpdate(crl.get(), time.get());
+  SetTime(time.get(), next_update);
+  X509_CRL_set1_nextUpdate(crl.get(), time.get());
+  return crl;
+}
+
+void Revoke(X509_CRL* crl, const ASN1_INTEGER* serial) {
+  X509_REVOKED* const entry = X509_REVOKED_new();
+  X509_REVOKED_set_revocationDate(entry, const_cast<ASN1_TIME*>(X509_CRL_get0_lastUpdate(crl)));
+  X509_REVOKED_set_serialNumber(entry, const_cast<ASN1_INTEGER*>(serial));
+  Must(X509_CRL_add0_revoked(crl, entry) == 1, "revoke a certificate");
+}
+
+std::string SignCrl(X509_CRL* crl, EVP_PKEY* key) {
+  X509_CRL_sort(crl);
+  Must(X509_CRL_sign(crl, key, HashFor(key, "SHA256")) > 0, "sign a CRL");
+  const Ptr<BIO> out(BIO_new(BIO_s_mem()));
+  Must(PEM_write_bio_X509_CRL(out.get(), crl) == 1, "write a CRL");
+  return Written(out);
+}
+
 CertificateOptions CaOptions(const std::string& common_name, CertificateOptions options) {
   options.subject = {{"O", "Lab"}, {"CN", common_name}};
   if (options.extensions.empty()) {
@@ -232,29 +259,23 @@ std::string TestCa::Issue(const std::string& public_key, const CertificateOption
 
 std::string TestCa::Crl(const std::vector<std::string>& revoked, absl::Time this_update, absl::Time next_update,
                         const std::vector<std::pair<std::string, std::string>>& extensions) const {
-  const Ptr<X509_CRL> crl(X509_CRL_new());
+  const Ptr<X509_CRL> crl = BeginCrl(certificate_, this_update, next_update);
+  for (const std::string& pem : revoked) Revoke(crl.get(), X509_get0_serialNumber(ReadCertificate(pem).get()));
   const Ptr<X509> issuer = ReadCertificate(certificate_);
-  const std::unique_ptr<ASN1_TIME, decltype(&ASN1_TIME_free)> time(ASN1_TIME_new(), ASN1_TIME_free);
-  X509_CRL_set_version(crl.get(), X509_CRL_VERSION_2);
-  X509_CRL_set_issuer_name(crl.get(), X509_get_subject_name(issuer.get()));
-  SetTime(time.get(), this_update);
-  X509_CRL_set1_lastUpdate(crl.get(), time.get());
-  for (const std::string& pem : revoked) {
-    X509_REVOKED* const entry = X509_REVOKED_new();
-    X509_REVOKED_set_revocationDate(entry, time.get());
-    X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(ReadCertificate(pem).get()));
-    Must(X509_CRL_add0_revoked(crl.get(), entry) == 1, "revoke a certificate");
-  }
-  SetTime(time.get(), next_update);
-  X509_CRL_set1_nextUpdate(crl.get(), time.get());
   X509V3_CTX context;
   X509V3_set_ctx(&context, issuer.get(), nullptr, nullptr, crl.get(), 0);
   for (const auto& [name, value] : extensions) AddExtension(&context, name, value, nullptr, crl.get());
-  X509_CRL_sort(crl.get());
-  Must(X509_CRL_sign(crl.get(), key_.get(), HashFor(key_.get(), "SHA256")) > 0, "sign a CRL");
-  const Ptr<BIO> out(BIO_new(BIO_s_mem()));
-  Must(PEM_write_bio_X509_CRL(out.get(), crl.get()) == 1, "write a CRL");
-  return Written(out);
+  return SignCrl(crl.get(), key_.get());
+}
+
+std::string TestCa::LargeCrl(size_t entries) const {
+  const Ptr<X509_CRL> crl = BeginCrl(certificate_, absl::Now() - absl::Hours(1), absl::Now() + absl::Hours(24 * 30));
+  const std::unique_ptr<ASN1_INTEGER, decltype(&ASN1_INTEGER_free)> serial(ASN1_INTEGER_new(), ASN1_INTEGER_free);
+  for (size_t i = 0; i < entries; ++i) {
+    ASN1_INTEGER_set_uint64(serial.get(), (uint64_t{1} << 48) + i);
+    Revoke(crl.get(), serial.get());
+  }
+  return SignCrl(crl.get(), key_.get());
 }
 
 std::string TestCa::SignDocument(const std::string& content) const {

@@ -90,6 +90,9 @@ class TestCa {
                   absl::Time next_update = absl::Now() + absl::Hours(24 * 30),
                   const std::vector<std::pair<std::string, std::string>>& extensions = {}) const;
 
+  // LargeCrl lists `entries` serial numbers from 2^48 on, as PEM: 235,000 are nearly 8 MiB.
+  std::string LargeCrl(size_t entries) const;
+
   // SignDocument gives what `openssl smime -sign -text` gives for `content`: governance and permissions documents.
   std::string SignDocument(const std::string& content) const;
 
