@@ -54,13 +54,14 @@ class RevocationCheck {
   }
 
  private:
-  // Search finds the list of the CA `signer` on the path. Fails only if that CA is none of the path's anchor.
+  // Search finds the list of the CA `signer` on the path. Fails only if the path does not make it a CA of the anchor.
   std::optional<Refusal> Search(size_t signer) {
     for (const RevocationList& list : trust_.revocation_lists()) {
       if (X509_NAME_cmp(X509_CRL_get_issuer(list.crl()), X509_get_issuer_name(path_[at_])) != 0) continue;
       if (!list.Covers(path_[at_])) continue;
       if (!list.IsKnownToBeSignedBy(path_[signer]) && !anchor_signed_) {
-        if (!AnchorSigned(path_, at_)) return Refusal{"[issuer]", "a signature on its path is not good", path_[at_]};
+        if (!AnchorSigned(path_, at_ + 1))
+          return Refusal{"[issuer]", "a signature on its path is not good", path_[at_]};
         anchor_signed_ = true;
       }
       if (!list.IsSignedBy(path_[signer])) {
@@ -112,6 +113,7 @@ class RevocationCheck {
   const RevocationList* list_ = nullptr;
   // There is a list that should have been the issuer's and cannot be used.
   bool unusable_ = false;
+  // The issuer's own path is known to be signed.
   bool anchor_signed_ = false;
 };
 

@@ -36,8 +36,8 @@ struct RevocationFindings {
 //                                key, or it may sign none (cRLSign);
 //   "[revocation_list_missing]"  its issuer has no list that speaks of it;
 //   "[revocation_list_outdated]" the list is past its nextUpdate, or before its thisUpdate;
-//   "[issuer]"                   a signature on the path, up to an issuer whose list was not verified before, is not
-//                                good: nobody's list is hashed for a stranger.
+//   "[issuer]"                   a signature on the path of an issuer whose list was not verified before is not good:
+//                                nobody's list is hashed for an impostor.
 // A list belongs to an issuer if it has its name and verifies with its key, or with that of a CA of the same name
 // further up: a CA with a new key signs lists for its old one. Of several the newest that has begun counts. Who the
 // anchor is revoked by is in TrustStore.
