@@ -12,7 +12,7 @@ test::TestDaemon::Options DaemonOptions(const std::string& backends) {
   options.policy = absl::Substitute(R"(
 rule {
   name: "benchmarks" effect: ALLOW caller { uid: $0 } key: "*"
-  operation: [HANDSHAKE, KEY_CREATE, KEY_LIST, KEY_DELETE, CSR_CREATE, CERTIFICATE_INSTALL, STATUS]
+  operation: [HANDSHAKE, KEY_CREATE, KEY_LIST, KEY_DELETE, CSR_CREATE, CERTIFICATE_INSTALL, TRUST_CHANGE, STATUS]
 }
 )",
                                     geteuid());
