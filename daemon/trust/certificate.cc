@@ -89,6 +89,10 @@ absl::StatusOr<std::vector<Certificate>> Certificate::ParsePem(std::string_view 
   return certificates;
 }
 
+std::string Certificate::WithoutText(std::string_view pem) {
+  return trust::WithoutText(pem, "CERTIFICATE", kDocumentLimits);
+}
+
 const std::string& Certificate::subject() const { return parsed_->subject; }
 const std::string& Certificate::issuer() const { return parsed_->issuer; }
 const std::string& Certificate::subject_der() const { return parsed_->subject_der; }

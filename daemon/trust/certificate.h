@@ -22,6 +22,10 @@ class Certificate {
   // as some peers send, is ignored.
   static absl::StatusOr<std::vector<Certificate>> ParsePem(std::string_view pem);
 
+  // WithoutText is a document that ParsePem takes, without the text around its blocks: what `openssl x509 -text` and
+  // `openssl pkcs12` write there is nobody else's business. Another document comes back as it is.
+  static std::string WithoutText(std::string_view pem);
+
   // RFC 2253 text forms, control and non-ASCII characters escaped.
   const std::string& subject() const;
   const std::string& issuer() const;

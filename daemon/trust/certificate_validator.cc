@@ -1,5 +1,6 @@
 #include "daemon/trust/certificate_validator.h"
 
+#include <algorithm>
 #include <atomic>
 #include <string>
 #include <utility>
@@ -7,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/trust/key_rules.h"
+#include "daemon/trust/ocsp_response.h"
 #include "daemon/trust/openssl.h"
 #include "daemon/trust/path_check.h"
 #include "daemon/trust/validation_cache.h"
@@ -62,7 +64,12 @@ Verdict Judge(std::string_view pem, const TrustStore& trust, absl::Time now) {
   trust::PathResult path = {.status = CheckLeaf(*chain, now), .unanswered = {}, .issuer = {}, .warnings = {}};
   if (path.status.ok()) path = trust::CheckPath(*chain, trust, now);
   trust::TakeError();
-  Verdict verdict = {.result = std::make_shared<const ValidCertificate>(chain->front(), std::move(path.warnings))};
+  const auto leaf = std::make_shared<const ValidCertificate>(chain->front(), std::move(path.warnings));
+  Verdict verdict = {.result = leaf};
+  if (path.status.ok() && path.issuer.has_value()) {
+    verdict.issuer = std::make_shared<const Certificate>(*path.issuer);
+    verdict.answered = leaf;
+  }
   if (!path.unanswered.ok()) verdict.result = path.unanswered;
   if (!path.status.ok()) verdict.result = path.status;
   for (const absl::Time moment : trust.moments()) Narrow(moment, now, verdict);
@@ -73,31 +80,106 @@ Verdict Judge(std::string_view pem, const TrustStore& trust, absl::Time now) {
   return verdict;
 }
 
+// WithStatus is the verdict `before` after what came as an OCSP response about the leaf.
+Verdict WithStatus(const Verdict& before, std::string_view ocsp_response, const TrustStore& trust, absl::Time now) {
+  const auto response = OcspResponse::Parse(ocsp_response);
+  const auto status =
+      response.ok() ? response->StatusOf(*before.answered, *before.issuer, trust, now) : response.status();
+  Verdict verdict = before;
+  if (!status.ok() || status->kind == CertificateStatus::Kind::kUnknown) {
+    if (before.result.ok()) return verdict;
+    verdict.result = absl::Status(
+        before.result.status().code(),
+        absl::StrCat(before.result.status().message(), "; ",
+                     status.ok() ? "its OCSP responder does not know the certificate" : status.status().message()));
+    return verdict;
+  }
+  verdict.status = *status;
+  verdict.status = *status;
+  verdict.from = std::max(verdict.from, status->this_update - OcspResponse::kSkew);
+  verdict.until = std::min(verdict.until, status->next_update);
+  if (status->kind == CertificateStatus::Kind::kGood) {
+    verdict.result = before.answered;
+  } else {
+    verdict.result = absl::PermissionDeniedError(absl::StrCat(
+        "[ocsp_revoked] the certificate of ", trust::PrintableText(before.answered->subject()), ", issued by ",
+        trust::PrintableText(before.answered->issuer()), ", is revoked since ",
+        absl::FormatTime(absl::RFC3339_sec, status->revoked, absl::UTCTimeZone()), ", as its OCSP responder says"));
+  }
+  return verdict;
+}
+
 class CachingValidator : public CertificateValidator {
  public:
   absl::StatusOr<std::shared_ptr<const ValidCertificate>> Validate(std::string_view pem, const TrustStore& trust,
-                                                                   absl::Time now, uint32_t account) override {
-    if (pem.size() > kLargestDocument) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("[certificate_format] the document is larger than ", kLargestDocument, " octets"));
-    }
+                                                                   absl::Time now, uint32_t account,
+                                                                   std::string_view ocsp_response,
+                                                                   absl::Time shown) override {
+    if (pem.size() > kLargestDocument) return TooLarge();
     const std::string key = trust.digest() + trust::Sha256(pem);
-    if (auto found = good_.Find(key, now)) return *std::move(found);
-    if (auto found = bad_.Find(key, now)) return *std::move(found);
-    validations_.fetch_add(1, std::memory_order_relaxed);
-    Verdict verdict = Judge(pem, trust, now);
-    auto result = verdict.result;
-    // That there was no memory just now is no verdict.
-    if (!absl::IsInternal(result.status())) (result.ok() ? good_ : bad_).Put(key, account, std::move(verdict));
-    return result;
+    const Verdict verdict = Find(key, pem, trust, now, account);
+    if (ocsp_response.empty() || verdict.issuer == nullptr) return verdict.result;
+    return Answer(key, verdict, ocsp_response, trust, now, account, shown).result;
+  }
+
+  absl::StatusOr<CertificateStatus> StatusOf(std::string_view pem, const TrustStore& trust, absl::Time now,
+                                             uint32_t account, std::string_view ocsp_response) override {
+    if (pem.size() > kLargestDocument) return TooLarge();
+    const std::string key = trust.digest() + trust::Sha256(pem);
+    const Verdict verdict = Find(key, pem, trust, now, account);
+    if (verdict.issuer == nullptr) {
+      if (!verdict.result.ok()) return verdict.result.status();
+      return absl::PermissionDeniedError("the certificate is an anchor itself: nobody can speak for it");
+    }
+    const Verdict answered = Answer(key, verdict, ocsp_response, trust, now, account);
+    if (answered.status.has_value()) return *answered.status;
+    // To say why not.
+    ASSIGN_OR_RETURN(const OcspResponse response, OcspResponse::Parse(ocsp_response));
+    return response.StatusOf(*verdict.answered, *verdict.issuer, trust, now);
   }
 
   uint64_t validations() const override { return validations_.load(std::memory_order_relaxed); }
 
  private:
+  static absl::Status TooLarge() {
+    return absl::InvalidArgumentError(
+        absl::StrCat("[certificate_format] the document is larger than ", kLargestDocument, " octets"));
+  }
+
+  // Find returns what is known of the document, or makes it known.
+  Verdict Find(const std::string& key, std::string_view pem, const TrustStore& trust, absl::Time now,
+               uint32_t account) {
+    if (auto found = good_.Find(key, now)) return *std::move(found);
+    if (auto found = bad_.Find(key, now)) return *std::move(found);
+    validations_.fetch_add(1, std::memory_order_relaxed);
+    Verdict verdict = Judge(pem, trust, now);
+    // That there was no memory just now is no verdict.
+    if (!absl::IsInternal(verdict.result.status())) (verdict.result.ok() ? good_ : bad_).Put(key, account, verdict);
+    return verdict;
+  }
+
+  // Answer is `verdict`, which has an issuer, after what came as its OCSP response.
+  Verdict Answer(const std::string& key, const Verdict& verdict, std::string_view ocsp_response,
+                 const TrustStore& trust, absl::Time now, uint32_t account, absl::Time shown = absl::InfiniteFuture()) {
+    const bool past = shown < now;
+    const std::string status_key =
+        absl::StrCat(key, trust::Sha256(ocsp_response), past ? absl::ToUnixSeconds(shown) : 0);
+    if (auto found = answered_.Find(status_key, now)) return *std::move(found);
+    Verdict answered = WithStatus(verdict, ocsp_response, trust, std::min(now, shown));
+    if (past) {
+      answered.from = verdict.from;
+      answered.until = verdict.until;
+    }
+    // What nobody has signed is not kept: there is no end of it.
+    if (answered.status.has_value()) answered_.Put(status_key, account, answered);
+    return answered;
+  }
+
   // Apart, so that strangers with bad certificates cannot push out the good ones.
   trust::ValidationCache good_{kCacheCapacity, kCacheShare};
   trust::ValidationCache bad_{kCacheCapacity, kCacheShare};
+  // With the word of a responder.
+  trust::ValidationCache answered_{kCacheCapacity, kCacheShare};
   std::atomic<uint64_t> validations_ = 0;
 };
 

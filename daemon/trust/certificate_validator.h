@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "daemon/trust/ocsp_response.h"
 #include "daemon/trust/trust_store.h"
 #include "daemon/trust/valid_certificate.h"
 
@@ -42,9 +43,21 @@ class CertificateValidator {
   // not make the checks, which says nothing about the certificate.
   //
   // `account` is the uid for whom it is done, whose share of the cache the result takes.
-  virtual absl::StatusOr<std::shared_ptr<const ValidCertificate>> Validate(std::string_view pem,
-                                                                           const TrustStore& trust, absl::Time now,
-                                                                           uint32_t account = 0) = 0;
+  //
+  // `ocsp_response` is what came with the certificate as its OCSP response (DER), empty if nothing did. It counts if
+  // the issuer or its responder signed it, for this certificate and now (OcspResponse): then it refuses a revoked
+  // certificate under the name "[ocsp_revoked]", whatever the lists say, and a good one needs no list of its issuer, or
+  // no current one. It never outweighs a list on which the certificate is. What does not count is passed over, as
+  // nothing says that the peer sent it: who could put it there could also have taken a good one away. `shown` is when
+  // it came, if that was before `now`: what began with a good one is not ended by its next update.
+  virtual absl::StatusOr<std::shared_ptr<const ValidCertificate>> Validate(
+      std::string_view pem, const TrustStore& trust, absl::Time now, uint32_t account = 0,
+      std::string_view ocsp_response = {}, absl::Time shown = absl::InfiniteFuture()) = 0;
+
+  // StatusOf is what an OCSP response says of the first certificate of `pem`, whose path must be good but for a current
+  // revocation list. Errors are those of Validate and of OcspResponse.
+  virtual absl::StatusOr<CertificateStatus> StatusOf(std::string_view pem, const TrustStore& trust, absl::Time now,
+                                                     uint32_t account, std::string_view ocsp_response) = 0;
 
   // validations counts the validations that were not answered from a cache.
   virtual uint64_t validations() const = 0;

@@ -66,4 +66,12 @@ std::string WritePem(std::string_view label, std::string_view der) {
   return size > 0 ? std::string(text, static_cast<size_t>(size)) : std::string();
 }
 
+std::string WithoutText(std::string_view document, std::string_view label, PemLimits limits) {
+  const auto blocks = ReadPem(document, label, limits);
+  if (!blocks.ok()) return std::string(document);
+  std::string bare;
+  for (const std::string& block : *blocks) bare += WritePem(label, block);
+  return bare;
+}
+
 }  // namespace ddskey::trust

@@ -24,6 +24,10 @@ absl::StatusOr<std::vector<std::string>> ReadPem(std::string_view document, std:
 // WritePem is the inverse for one block.
 std::string WritePem(std::string_view label, std::string_view der);
 
+// WithoutText is a PEM document without the text around its blocks, which `openssl x509 -text` and `openssl pkcs12`
+// write; the document itself if ReadPem refuses it.
+std::string WithoutText(std::string_view document, std::string_view label, PemLimits limits);
+
 }  // namespace ddskey::trust
 
 #endif  // DAEMON_TRUST_PEM_H_

@@ -6,8 +6,7 @@
 
 namespace ddskey::trust {
 
-std::optional<absl::StatusOr<std::shared_ptr<const ValidCertificate>>> ValidationCache::Find(const std::string& key,
-                                                                                             absl::Time now) {
+std::optional<Verdict> ValidationCache::Find(const std::string& key, absl::Time now) {
   const std::lock_guard lock(mutex_);
   const auto found = index_.find(key);
   if (found == index_.end()) return std::nullopt;
@@ -15,7 +14,7 @@ std::optional<absl::StatusOr<std::shared_ptr<const ValidCertificate>>> Validatio
   if (now < verdict.from || now >= verdict.until) return std::nullopt;
   Entries& entries = accounts_.find(found->second->account)->second;
   entries.splice(entries.begin(), entries, found->second);
-  return verdict.result;
+  return verdict;
 }
 
 void ValidationCache::Put(const std::string& key, uint32_t account, Verdict verdict) {

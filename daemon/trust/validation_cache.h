@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "daemon/trust/ocsp_response.h"
 #include "daemon/trust/valid_certificate.h"
 
 namespace ddskey::trust {
@@ -21,6 +22,12 @@ struct Verdict {
   absl::StatusOr<std::shared_ptr<const ValidCertificate>> result;
   absl::Time from = absl::InfinitePast();
   absl::Time until = absl::InfiniteFuture();
+  // The certificate's issuer, if the path is good or lacks nothing but a current revocation list about the certificate:
+  // then a responder may speak for it, or against it. And the certificate as it is when one has spoken for it.
+  std::shared_ptr<const Certificate> issuer = nullptr;
+  std::shared_ptr<const ValidCertificate> answered = nullptr;
+  // What the responder said, in a verdict after it has spoken.
+  std::optional<CertificateStatus> status = std::nullopt;
 };
 
 // ValidationCache remembers the verdicts that were asked for last, up to a number of each account and of all. Whoever
@@ -30,8 +37,8 @@ class ValidationCache {
   ValidationCache(size_t capacity, size_t capacity_per_account)
       : capacity_(capacity), capacity_per_account_(capacity_per_account) {}
 
-  // Find returns the result under `key` if it holds at `now`, whoever had it made.
-  std::optional<absl::StatusOr<std::shared_ptr<const ValidCertificate>>> Find(const std::string& key, absl::Time now);
+  // Find returns the verdict under `key` if it holds at `now`, whoever had it made.
+  std::optional<Verdict> Find(const std::string& key, absl::Time now);
 
   // Put remembers a verdict on `account`, in the place of an older one under the same key or of the account's one not
   // asked for longest.
