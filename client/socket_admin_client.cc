@@ -75,6 +75,11 @@ absl::StatusOr<v1::TrustResponse> SocketAdminClient::RemoveRevocationList(
   return Call<v1::TrustResponse>("RemoveRevocationList", request, Repeat::kNever);
 }
 
+absl::StatusOr<v1::TrustResponse> SocketAdminClient::InstallOcspResponse(
+    const v1::InstallOcspResponseRequest& request) {
+  return Call<v1::TrustResponse>("InstallOcspResponse", request, Repeat::kIfUnknown);
+}
+
 absl::StatusOr<v1::TrustResponse> SocketAdminClient::SetTrustOptions(const v1::SetTrustOptionsRequest& request) {
   return Call<v1::TrustResponse>("SetTrustOptions", request, Repeat::kIfUnknown);
 }

@@ -26,6 +26,7 @@
 #include "daemon/rpc/fill_revocation_list.h"
 #include "daemon/rpc/limits.h"
 #include "daemon/service/logging.h"
+#include "daemon/trust/ocsp_response.h"
 #include "proto/contract/status_macros.h"
 #include "proto/contract/version.h"
 
@@ -78,6 +79,15 @@ void FillListFile(const FileLists::State& state, v1::RevocationListFileStatus& o
   for (const std::string& pattern : state.file.keys) out.add_keys(pattern);
   for (const RevocationList& list : state.lists) FillRevocationList(list, *out.add_lists());
   out.set_problem(state.problem);
+}
+
+void FillOcspResponse(const Identity& identity, v1::GetStatusResponse& status) {
+  if (identity.trust.ocsp_response.empty()) return;
+  const auto response = OcspResponse::Parse(identity.trust.ocsp_response);
+  if (!response.ok() || absl::Now() < response->next_update()) return;
+  v1::OutdatedOcspResponse& out = *status.add_outdated_ocsp_responses();
+  out.set_key_name(identity.name.text());
+  out.set_next_update(absl::ToUnixSeconds(response->next_update()));
 }
 
 }  // namespace
@@ -252,7 +262,10 @@ void Daemon::FillStatus(v1::GetStatusResponse& status) const {
   status.set_version(std::string(kVersion));
   status.set_started(absl::ToUnixSeconds(started_));
   status.set_schema_version(keys_->schema_version());
-  for (const auto& identity : keys_->List()) status.set_keys(status.keys() + (identity->deleted ? 0 : 1));
+  for (const auto& identity : keys_->List()) {
+    status.set_keys(status.keys() + (identity->deleted ? 0 : 1));
+    if (!identity->deleted) FillOcspResponse(*identity, status);
+  }
   status.set_policy_rules(static_cast<uint32_t>(authorizer_->policy()->rule_count()));
   if (access(config_.policy_file().c_str(), F_OK) == 0) status.set_policy_file(config_.policy_file());
   {

@@ -26,6 +26,8 @@ std::string_view ActionName(Action action) {
       return "STATUS";
     case Action::kTrustChange:
       return "TRUST_CHANGE";
+    case Action::kOcspInstall:
+      return "OCSP_INSTALL";
   }
   return "UNKNOWN";
 }

@@ -18,6 +18,7 @@ enum class Action {
   kCertificateInstall,
   kStatus,
   kTrustChange,
+  kOcspInstall,
 };
 
 // ActionName is the name in policy.proto, for example "HANDSHAKE".

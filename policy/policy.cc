@@ -102,8 +102,9 @@ std::shared_ptr<const Policy> Policy::SuperuserOnly() {
   rule.name = "superuser";
   rule.callers.push_back({.uid = 0, .gids = {}});
   rule.keys.push_back("*");
-  for (const Action action : {Action::kKeyCreate, Action::kKeyList, Action::kKeyDelete, Action::kCsrCreate,
-                              Action::kCertificateInstall, Action::kStatus, Action::kTrustChange}) {
+  for (const Action action :
+       {Action::kKeyCreate, Action::kKeyList, Action::kKeyDelete, Action::kCsrCreate, Action::kCertificateInstall,
+        Action::kStatus, Action::kTrustChange, Action::kOcspInstall}) {
     rule.actions |= Rule::BitOf(action);
   }
   rules->rules.push_back(std::move(rule));

@@ -49,6 +49,8 @@ std::optional<Action> ActionOf(v1::Operation operation) {
       return Action::kStatus;
     case v1::TRUST_CHANGE:
       return Action::kTrustChange;
+    case v1::OCSP_INSTALL:
+      return Action::kOcspInstall;
     default:
       return std::nullopt;
   }

@@ -7,9 +7,9 @@ namespace ddskey::cli {
 
 std::span<const Command* const> Commands() {
   static constexpr const Command* kCommands[] = {
-      &kKeyCreate, &kKeyList,   &kKeyShow,     &kKeyDelete, &kCsr,        &kCertInstall, &kCertShow,
-      &kTrustAdd,  &kTrustList, &kTrustRemove, &kTrustSet,  &kCrlInstall, &kCrlRemove,   &kCrlList,
-      &kStatus,    &kCaInit,    &kCaSign,      &kCaRevoke,  &kCaCrl,
+      &kKeyCreate,   &kKeyList,   &kKeyShow,     &kKeyDelete, &kCsr,        &kCertInstall, &kCertShow,
+      &kTrustAdd,    &kTrustList, &kTrustRemove, &kTrustSet,  &kCrlInstall, &kCrlRemove,   &kCrlList,
+      &kOcspInstall, &kStatus,    &kCaInit,      &kCaSign,    &kCaRevoke,   &kCaCrl,
   };
   return kCommands;
 }

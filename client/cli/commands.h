@@ -24,6 +24,7 @@ extern const Command kKeyCreate;
 extern const Command kKeyDelete;
 extern const Command kKeyList;
 extern const Command kKeyShow;
+extern const Command kOcspInstall;
 extern const Command kStatus;
 extern const Command kTrustAdd;
 extern const Command kTrustList;

@@ -218,6 +218,25 @@ TEST(TrustTest, ShowsCasAndLists) {
   EXPECT_THAT(RunWith(script, {"--json", "crl", "list", "talker"}).out, HasSubstr("\"number\": \"1f\""));
 }
 
+TEST(OcspTest, SendsTheResponseAndShowsUntilWhenPeersSeeIt) {
+  const test::TempDir folder;
+  folder.Write("response.der", "\x30\x03\x0a\x01\x06");
+  folder.Write("response.pem", "-----BEGIN OCSP RESPONSE-----\n");
+  Script script;
+  script.trust.add_anchors()->set_subject("CN=ca");
+  script.trust.mutable_ocsp_response()->set_next_update(1'800'000'000 + 2 * 86'400);
+  EXPECT_THAT(RunWith(script, {"ocsp", "install", "talker", "--response", folder.File("response.der")}).out,
+              AllOf(HasSubstr("OCSP response"), HasSubstr("2 days left")));
+  EXPECT_EQ(script.install_ocsp.key_name(), "talker");
+  EXPECT_EQ(script.install_ocsp.ocsp_response(), "\x30\x03\x0a\x01\x06");
+  EXPECT_EQ(RunWith(script, {"ocsp", "install", "talker", "--response", "none"}).code, 0);
+  EXPECT_EQ(script.install_ocsp.ocsp_response(), "");
+  script.calls = 0;
+  EXPECT_NE(RunWith(script, {"ocsp", "install", "talker", "--response", folder.File("response.pem")}).code, 0);
+  EXPECT_NE(RunWith(script, {"ocsp", "install", "talker"}).code, 0);
+  EXPECT_EQ(script.calls, 0);
+}
+
 TEST(TrustTest, SetsOnlyWhatWasNamed) {
   const test::TempDir folder;
   folder.Write("permissions.p7s", "MIME-Version: 1.0\n");

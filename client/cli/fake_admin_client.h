@@ -37,6 +37,7 @@ struct Script {
   v1::InstallRevocationListsRequest install_lists;
   v1::RemoveRevocationListRequest remove_list;
   v1::SetTrustOptionsRequest set_options;
+  v1::InstallOcspResponseRequest install_ocsp;
 };
 
 // FakeAdminClient answers from a script.
@@ -97,6 +98,10 @@ class FakeAdminClient : public AdminClient {
   }
   absl::StatusOr<v1::TrustResponse> RemoveRevocationList(const v1::RemoveRevocationListRequest& request) override {
     script_.remove_list = request;
+    return Answer(script_.trust);
+  }
+  absl::StatusOr<v1::TrustResponse> InstallOcspResponse(const v1::InstallOcspResponseRequest& request) override {
+    script_.install_ocsp = request;
     return Answer(script_.trust);
   }
   absl::StatusOr<v1::TrustResponse> SetTrustOptions(const v1::SetTrustOptionsRequest& request) override {

@@ -13,6 +13,7 @@ namespace {
 constexpr size_t kMaxCertificates = size_t{64} * 1024;
 constexpr size_t kMaxDocument = size_t{64} * 1024;
 constexpr size_t kMaxPermissions = size_t{64} * 1024;
+constexpr size_t kMaxOcspResponse = size_t{16} * 1024;
 constexpr size_t kMaxLists = size_t{8} * 1024 * 1024;
 
 absl::Status FromErrno(std::string_view doing, const std::string& path, int error) {
@@ -103,6 +104,16 @@ absl::StatusOr<std::string> ReadPermissions(const std::string& path) {
 }
 
 absl::StatusOr<std::string> ReadDocument(const std::string& path) { return ReadBounded(path, kMaxDocument); }
+
+absl::StatusOr<std::string> ReadOcspResponse(const std::string& path) {
+  auto content = ReadBounded(path, kMaxOcspResponse);
+  if (!content.ok()) return content;
+  // The tag of a SEQUENCE.
+  if (!content->starts_with('\x30')) {
+    return absl::InvalidArgumentError(path + " is no OCSP response in DER, as openssl ocsp -respout FILE writes it");
+  }
+  return content;
+}
 
 absl::Status WriteNewFile(const std::string& path, std::string_view content) {
   const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));

@@ -19,6 +19,9 @@ absl::StatusOr<std::string> ReadRevocationLists(const std::string& path);
 // ReadPermissions is the same for a signed permissions document (S/MIME, DDS Security 9.4.1.1), at most 64 KiB.
 absl::StatusOr<std::string> ReadPermissions(const std::string& path);
 
+// ReadOcspResponse is the same for an OCSP response, DER, at most 16 KiB.
+absl::StatusOr<std::string> ReadOcspResponse(const std::string& path);
+
 // ReadDocument reads any other file of at most 64 KiB with the caller's rights. INVALID_ARGUMENT if it is larger.
 absl::StatusOr<std::string> ReadDocument(const std::string& path);
 

@@ -71,6 +71,11 @@ void PrintOptions(const v1::TrustOptions& options, const Io& io) {
          << "\nText around certificates:  " << (options.keep_pem_text() ? "sent" : "not sent") << '\n';
 }
 
+void PrintOcspResponse(const v1::TrustResponse& trust, const Io& io) {
+  if (!trust.has_ocsp_response()) return;
+  io.out << "OCSP response for peers:   next update " << FormatEnd(trust.ocsp_response().next_update(), io.now) << '\n';
+}
+
 void PrintLists(const v1::TrustResponse& trust, const Io& io) {
   if (trust.revocation_lists().empty()) {
     io.out << "No revocation list: nobody's certificate is checked for revocation.\n";
@@ -99,6 +104,7 @@ void PrintTrust(const v1::TrustResponse& trust, const Io& io) {
   io.out << FormatTable(anchors);
   PrintLists(trust, io);
   PrintOptions(trust.options(), io);
+  PrintOcspResponse(trust, io);
 }
 
 }  // namespace ddskey::cli

@@ -41,6 +41,10 @@ void Print(const v1::GetStatusResponse& status, const Io& io) {
          << "Handshakes:  " << status.handshakes_allowed() << " allowed, " << status.handshakes_refused()
          << " refused\n";
   for (const v1::RevocationListFileStatus& file : status.revocation_list_files()) PrintListFile(file, io);
+  for (const v1::OutdatedOcspResponse& outdated : status.outdated_ocsp_responses()) {
+    io.out << "Warning:     the OCSP response of the key " << Escape(outdated.key_name())
+           << " is not shown to peers any more: next update " << FormatEnd(outdated.next_update(), io.now) << '\n';
+  }
   for (const v1::BackendStatus& backend : status.backends()) PrintBackend(backend, io);
 }
 

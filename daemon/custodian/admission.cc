@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/custodian/identity_life.h"
 #include "daemon/handshake/digest.h"
+#include "daemon/handshake/field_codec.h"
 #include "daemon/handshake/participant_data.h"
 #include "proto/contract/status_macros.h"
 
@@ -36,6 +37,24 @@ absl::Time GoodUntil(const std::string& pem, const Certificate& leaf, const Trus
   const auto chain = Certificate::ParsePem(pem);
   for (size_t i = 1; chain.ok() && i < chain->size(); ++i) narrow((*chain)[i].not_after());
   return until;
+}
+
+std::string EncodeProof(const PeerProof& proof) {
+  FieldWriter writer;
+  writer.Put(proof.certificate);
+  writer.Put(proof.ocsp_response);
+  writer.PutNumber(static_cast<uint64_t>(absl::ToUnixSeconds(proof.shown)));
+  return writer.Take();
+}
+
+std::optional<PeerProof> DecodeProof(std::string_view body) {
+  FieldReader reader(body);
+  PeerProof proof;
+  proof.certificate = reader.Get();
+  proof.ocsp_response = reader.Get();
+  proof.shown = absl::FromUnixSeconds(static_cast<int64_t>(reader.GetNumber()));
+  if (!reader.Done() || proof.certificate.empty()) return std::nullopt;
+  return proof;
 }
 
 absl::Status NotPermitted() {
@@ -107,9 +126,11 @@ absl::Status Admission::UseTrust(const Subject& caller, const LocalIdentityReque
 
 absl::StatusOr<std::shared_ptr<const Certificate>> Admission::ValidateOwn(const Subject& caller,
                                                                           const std::string& key_name,
+                                                                          const Identity& identity,
                                                                           const KeyGeneration& generation,
                                                                           const TrustStore& trust, Trail& trail) const {
-  auto own = parts_.validator.Validate(generation.certificate_chain, trust, parts_.clock(), caller.uid);
+  auto own = parts_.validator.Validate(generation.certificate_chain, trust, parts_.clock(), caller.uid,
+                                       identity.trust.ocsp_response);
   if (own.ok()) NoteWarnings(key_name, **own, trail);
   if (own.ok() || absl::IsInternal(own.status())) return own;
   return NeedsCertificate(key_name, absl::StrCat("has a certificate that is not good now: ", own.status().message()));
@@ -136,7 +157,7 @@ absl::StatusOr<LocalIdentity> Admission::Validate(const Subject& caller, const L
   ASSIGN_OR_RETURN(const auto trust, participant.own_trust
                                          ? trust_.Get(participant.anchors, participant.revocation_lists)
                                          : trust_.Of(identity));
-  ASSIGN_OR_RETURN(const auto own, ValidateOwn(caller, request.key_name, generation, *trust, trail));
+  ASSIGN_OR_RETURN(const auto own, ValidateOwn(caller, request.key_name, *identity, generation, *trust, trail));
   const Certificate& certificate = *own;
   // Access control reads the subject in the certificate of the QoS, which may be older than the installed one.
   ASSIGN_OR_RETURN(const std::vector<Certificate> from_qos, Certificate::ParsePem(request.certificate));
@@ -185,7 +206,7 @@ absl::StatusOr<Admitted> Admission::Admit(const Subject& caller, const std::stri
   ASSIGN_OR_RETURN(auto trust, participant->own_trust ? trust_.Get(participant->anchors, participant->revocation_lists)
                                                       : trust_.Of(identity));
   // It may have expired since the participant began.
-  ASSIGN_OR_RETURN(auto own, ValidateOwn(caller, participant->key_name, identity->current(), *trust, trail));
+  ASSIGN_OR_RETURN(auto own, ValidateOwn(caller, participant->key_name, *identity, identity->current(), *trust, trail));
   if (parts_.book != nullptr) parts_.book->Note(caller, participant->guid, participant->generation_uuid);
   return Admitted{revision, *std::move(participant), std::move(identity), std::move(trust), std::move(own)};
 }
@@ -200,7 +221,9 @@ absl::StatusOr<const KeyGeneration*> Admission::AdmitGeneration(const Subject& c
     return NotPermitted();
   }
   if (generation->state != GenerationState::kCurrent) {
-    RETURN_IF_ERROR(ValidateOwn(caller, admitted.participant.key_name, *generation, *admitted.trust, trail).status());
+    RETURN_IF_ERROR(
+        ValidateOwn(caller, admitted.participant.key_name, *admitted.identity, *generation, *admitted.trust, trail)
+            .status());
   }
   return &*generation;
 }
@@ -212,12 +235,45 @@ absl::Status Admission::StillServed(const Identity& identity, Trail& trail) cons
   return NotPermitted();
 }
 
+absl::Status Admission::CheckPermissions(const Admitted& admitted, const std::string& digest) {
+  const std::string& pinned = admitted.identity->trust.permissions_sha256;
+  if (pinned.empty() || pinned == digest) return absl::OkStatus();
+  return absl::PermissionDeniedError(absl::StrCat("[permissions_pin] the key \"", admitted.participant.key_name,
+                                                  "\" is pinned to the permissions document with the", " SHA-256 ",
+                                                  HexPrefix(pinned), "..., and the participant's is another (",
+                                                  HexPrefix(digest), "...); pin that one with: ddskeyctl trust set ",
+                                                  admitted.participant.key_name, " --permissions FILE"));
+}
+
+LocalParticipant Admission::Local(const Subject& caller, const Admitted& admitted, Trail& trail) const {
+  const KeyGeneration& generation = admitted.identity->current();
+  const IdentityTrust& trust = admitted.identity->trust;
+  LocalParticipant local = {.key_uuid = generation.uuid,
+                            .algorithm = generation.algorithm,
+                            .certificate = trust.keep_pem_text ? generation.certificate_chain
+                                                               : Certificate::WithoutText(generation.certificate_chain),
+                            .guid = admitted.participant.guid,
+                            .domain_id = admitted.participant.domain_id,
+                            .key_agreement = admitted.participant.key_agreement};
+  if (trust.ocsp_response.empty()) return local;
+  const auto status = parts_.validator.StatusOf(generation.certificate_chain, *admitted.trust, parts_.clock(),
+                                                caller.uid, trust.ocsp_response);
+  if (status.ok() && status->kind == CertificateStatus::Kind::kGood) {
+    local.ocsp_response = trust.ocsp_response;
+    return local;
+  }
+  const std::string warning =
+      absl::StrCat("[ocsp_response] peers are not shown what is installed for the key: ", status.status().message());
+  if (warnings_.IsNew(admitted.participant.key_name, "", warning, parts_.clock())) trail.Warning(warning);
+  return local;
+}
+
 absl::StatusOr<std::shared_ptr<const Certificate>> Admission::AdmitPeer(const Subject& caller, const Admitted& admitted,
-                                                                        const std::string& peer_pem,
-                                                                        Trail& trail) const {
-  trail.Peer("", HexPrefix(Sha256(peer_pem)));
+                                                                        const PeerProof& proof, Trail& trail) const {
+  trail.Peer("", HexPrefix(Sha256(proof.certificate)));
   ASSIGN_OR_RETURN(const std::shared_ptr<const ValidCertificate> peer,
-                   parts_.validator.Validate(peer_pem, *admitted.trust, parts_.clock(), caller.uid));
+                   parts_.validator.Validate(proof.certificate, *admitted.trust, parts_.clock(), caller.uid,
+                                             proof.ocsp_response, proof.shown));
   trail.Peer(peer->subject(), HexPrefix(peer->digest()));
   NoteWarnings(admitted.participant.key_name, *peer, trail);
   const Decision decision = parts_.authorizer.policy()->Evaluate(

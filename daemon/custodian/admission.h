@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "daemon/custodian/participant_book.h"
 #include "daemon/custodian/trust_cache.h"
 #include "daemon/custodian/warning_memory.h"
+#include "daemon/handshake/handshake.h"
 #include "daemon/handshake/ticket.h"
 #include "daemon/keystore/key_store.h"
 #include "daemon/trust/certificate_validator.h"
@@ -61,6 +63,20 @@ struct Admitted {
 // the next date of a certificate or revocation list that its verdict may hang on.
 absl::Time GoodUntil(const std::string& pem, const Certificate& leaf, const TrustStore& trust, absl::Time now);
 
+// PeerProof is what a peer shows of itself.
+struct PeerProof {
+  // c.id, PEM.
+  std::string certificate;
+  // ocsp_status, DER; empty if it sent none.
+  std::string ocsp_response = {};
+  // When it showed that, if not now.
+  absl::Time shown = absl::InfiniteFuture();
+};
+
+// EncodeProof is the body of a peer ticket; DecodeProof the inverse, nothing for octets that are none.
+std::string EncodeProof(const PeerProof& proof);
+std::optional<PeerProof> DecodeProof(std::string_view body);
+
 // NotPermitted is what a caller is told of a key it may not use, and of one that does not exist.
 absl::Status NotPermitted();
 
@@ -100,9 +116,17 @@ class Admission {
   // StillServed is whether an identity that a step was begun with is still in use when the step ends.
   absl::Status StillServed(const Identity& identity, Trail& trail) const;
 
-  // AdmitPeer validates the certificate of a peer, PEM, for the participant.
+  // CheckPermissions refuses every permissions document but the one that the key is pinned to, if it is, under the name
+  // "[permissions_pin]". `digest` is that of the document (PermissionsDigest).
+  static absl::Status CheckPermissions(const Admitted& admitted, const std::string& digest);
+
+  // Local is the participant's side of a handshake that begins now: its certificates, and what was installed of an OCSP
+  // responder's as long as that is current.
+  LocalParticipant Local(const Subject& caller, const Admitted& admitted, Trail& trail) const;
+
+  // AdmitPeer validates what a peer shows, for the participant.
   absl::StatusOr<std::shared_ptr<const Certificate>> AdmitPeer(const Subject& caller, const Admitted& admitted,
-                                                               const std::string& peer_pem, Trail& trail) const;
+                                                               const PeerProof& proof, Trail& trail) const;
 
  private:
   absl::StatusOr<std::shared_ptr<const Identity>> FindPermitted(const Subject& caller, const std::string& key_name,
@@ -110,6 +134,7 @@ class Admission {
   absl::Status UseTrust(const Subject& caller, const LocalIdentityRequest& request,
                         const std::shared_ptr<const Identity>& identity, Participant& participant, Trail& trail) const;
   absl::StatusOr<std::shared_ptr<const Certificate>> ValidateOwn(const Subject& caller, const std::string& key_name,
+                                                                 const Identity& identity,
                                                                  const KeyGeneration& generation,
                                                                  const TrustStore& trust, Trail& trail) const;
   void NoteWarnings(const std::string& key_name, const ValidCertificate& certificate, Trail& trail) const;

@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/handshake/digest.h"
-#include "daemon/handshake/field_codec.h"
 #include "proto/contract/status_macros.h"
 
 namespace ddskey {
@@ -17,14 +16,9 @@ SignatureScheme SchemeOf(KeyAlgorithm algorithm) {
   return IsRsa(algorithm) ? SignatureScheme::kRsaPssSha256 : SignatureScheme::kEcdsaSha256;
 }
 
-LocalParticipant LocalOf(const Participant& participant, const KeyGeneration& generation) {
-  return {.key_uuid = generation.uuid,
-          .algorithm = generation.algorithm,
-          .certificate = generation.certificate_chain,
-          .guid = participant.guid,
-          .domain_id = participant.domain_id,
-          .key_agreement = participant.key_agreement};
-}
+// ProofOf is what the peer of a handshake has shown.
+PeerProof ProofOf(const HandshakeMessage& message) { return {*message.c_id, message.ocsp_status.value_or("")}; }
+PeerProof ProofOf(const HandshakeState& state) { return {state.peer_certificate, state.peer_ocsp_response}; }
 
 PeerCredential CredentialOf(const std::shared_ptr<const Certificate>& certificate) {
   return {certificate->subject_der(), [certificate](std::string_view octets, std::string_view signature) {
@@ -79,7 +73,8 @@ absl::StatusOr<StepResult> AuthenticationCustodian::BeginRequestStep(const Subje
                                                                      const std::string& identity_ticket,
                                                                      const LocalOffer& offer, Trail& trail) {
   ASSIGN_OR_RETURN(const Admitted admitted, admission_.Admit(caller, identity_ticket, trail));
-  ASSIGN_OR_RETURN(RequestStep step, BeginRequest(LocalOf(admitted.participant, admitted.identity->current()), offer));
+  RETURN_IF_ERROR(Admission::CheckPermissions(admitted, PermissionsDigest(offer.permissions)));
+  ASSIGN_OR_RETURN(RequestStep step, BeginRequest(admission_.Local(caller, admitted, trail), offer));
   StepResult result;
   ASSIGN_OR_RETURN(result.handshake_ticket,
                    SealStep(TicketKind::kRequestSent, caller, admitted.participant, step.state));
@@ -91,12 +86,13 @@ absl::StatusOr<AuthenticationCustodian::Signing> AuthenticationCustodian::Prepar
     const Subject& caller, const std::string& identity_ticket, const LocalOffer& offer, const HandshakeToken& request,
     Trail& trail) const {
   ASSIGN_OR_RETURN(Admitted admitted, admission_.Admit(caller, identity_ticket, trail));
+  RETURN_IF_ERROR(Admission::CheckPermissions(admitted, PermissionsDigest(offer.permissions)));
   ASSIGN_OR_RETURN(const HandshakeMessage message, ParseToken(MessageRole::kRequest, request));
-  ASSIGN_OR_RETURN(auto peer, admission_.AdmitPeer(caller, admitted, *message.c_id, trail));
+  ASSIGN_OR_RETURN(auto peer, admission_.AdmitPeer(caller, admitted, ProofOf(message), trail));
   // Not before: the octets of a certificate are as many as an attacker likes.
   if (parts_.begin_reply) RETURN_IF_ERROR(parts_.begin_reply(caller, peer->digest()));
-  ASSIGN_OR_RETURN(HandshakeState state, PrepareReply(LocalOf(admitted.participant, admitted.identity->current()),
-                                                      offer, message, CredentialOf(peer)));
+  ASSIGN_OR_RETURN(HandshakeState state,
+                   PrepareReply(admission_.Local(caller, admitted, trail), offer, message, CredentialOf(peer)));
   return MakeSigning(caller, TicketKind::kSignReply, std::move(admitted), std::move(state), std::move(peer), trail);
 }
 
@@ -106,8 +102,9 @@ absl::StatusOr<AuthenticationCustodian::Signing> AuthenticationCustodian::Prepar
   ASSIGN_OR_RETURN(Admitted admitted, admission_.Admit(caller, identity_ticket, trail));
   ASSIGN_OR_RETURN(const HandshakeState state,
                    OpenStep(TicketKind::kRequestSent, caller, admitted.participant, handshake_ticket));
+  RETURN_IF_ERROR(Admission::CheckPermissions(admitted, state.own_permissions_digest));
   ASSIGN_OR_RETURN(const HandshakeMessage reply, ParseToken(MessageRole::kReply, message));
-  ASSIGN_OR_RETURN(auto peer, admission_.AdmitPeer(caller, admitted, *reply.c_id, trail));
+  ASSIGN_OR_RETURN(auto peer, admission_.AdmitPeer(caller, admitted, ProofOf(reply), trail));
   ASSIGN_OR_RETURN(HandshakeState next, PrepareFinal(state, reply, CredentialOf(peer)));
   return MakeSigning(caller, TicketKind::kSignFinal, std::move(admitted), std::move(next), std::move(peer), trail);
 }
@@ -121,7 +118,8 @@ absl::StatusOr<StepResult> AuthenticationCustodian::ProcessFinalStep(const Subje
   ASSIGN_OR_RETURN(const HandshakeState state,
                    OpenStep(TicketKind::kReplySent, caller, admitted.participant, handshake_ticket));
   RETURN_IF_ERROR(admission_.AdmitGeneration(caller, admitted, state.key_uuid, trail).status());
-  ASSIGN_OR_RETURN(const auto peer, admission_.AdmitPeer(caller, admitted, state.peer_certificate, trail));
+  RETURN_IF_ERROR(Admission::CheckPermissions(admitted, state.own_permissions_digest));
+  ASSIGN_OR_RETURN(const auto peer, admission_.AdmitPeer(caller, admitted, ProofOf(state), trail));
   ASSIGN_OR_RETURN(const HandshakeMessage final_message, ParseToken(MessageRole::kFinal, message));
   ASSIGN_OR_RETURN(HandshakeOutcome outcome, ProcessFinal(state, final_message, CredentialOf(peer)));
   StepResult result;
@@ -132,10 +130,9 @@ absl::StatusOr<StepResult> AuthenticationCustodian::ProcessFinalStep(const Subje
 absl::StatusOr<StepResult::Completed> AuthenticationCustodian::Complete(const Subject& caller, const Admitted& admitted,
                                                                         HandshakeOutcome outcome,
                                                                         const Certificate& peer) const {
-  FieldWriter body;
-  body.Put(outcome.peer_certificate);
+  const std::string proof = EncodeProof({outcome.peer_certificate, outcome.peer_ocsp_response, parts_.clock()});
   ASSIGN_OR_RETURN(std::string ticket,
-                   parts_.sealer.Seal(TicketKind::kPeer, {CallerBinding(caller), ""}, body.Take(), nullptr));
+                   parts_.sealer.Seal(TicketKind::kPeer, {CallerBinding(caller), ""}, proof, nullptr));
   const absl::Time now = parts_.clock();
   const absl::Duration good_for = GoodUntil(outcome.peer_certificate, peer, *admitted.trust, now) - now;
   return StepResult::Completed{std::move(outcome), std::move(ticket), peer.not_after(), admitted.revision, good_for};
@@ -147,8 +144,9 @@ absl::StatusOr<AuthenticationCustodian::Signing> AuthenticationCustodian::Prepar
   const TicketKind kind =
       TicketSealer::Peek(sign_ticket) == TicketKind::kSignFinal ? TicketKind::kSignFinal : TicketKind::kSignReply;
   ASSIGN_OR_RETURN(HandshakeState state, OpenStep(kind, caller, admitted.participant, sign_ticket));
+  RETURN_IF_ERROR(Admission::CheckPermissions(admitted, state.own_permissions_digest));
   // A ticket is state, never a right: the peer's certificate and the policy are evaluated anew.
-  ASSIGN_OR_RETURN(auto peer, admission_.AdmitPeer(caller, admitted, state.peer_certificate, trail));
+  ASSIGN_OR_RETURN(auto peer, admission_.AdmitPeer(caller, admitted, ProofOf(state), trail));
   ASSIGN_OR_RETURN(Signing signing,
                    MakeSigning(caller, kind, std::move(admitted), std::move(state), std::move(peer), trail));
   signing.ticket = sign_ticket;

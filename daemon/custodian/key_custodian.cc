@@ -16,6 +16,9 @@ namespace {
 constexpr std::chrono::seconds kCreateDeadline(90);
 constexpr std::chrono::seconds kSignDeadline(20);
 
+// c.id has 16 KiB at most, and a NUL at its end.
+constexpr size_t kLargestChain = 16 * 1024 - 1;
+
 absl::StatusOr<KeyAlgorithm> AlgorithmOf(const std::string& name) {
   if (name.empty()) return KeyAlgorithm::kEcP256;
   const auto algorithm = ParseAlgorithm(name);
@@ -165,21 +168,27 @@ absl::StatusOr<KeyDescription> KeyCustodian::Install(const Subject& caller, cons
   if (!in_force.empty()) {
     IdentityTrust under = identity->trust;
     under.anchors = in_force;
+    // What a responder says of it is installed after it.
+    under.options.missing_revocation_list = Strictness::kIgnore;
     ASSIGN_OR_RETURN(const auto trust, ParseTrust(under));
     if (const auto good = parts_.validator.Validate(chain, *trust, now); !good.ok()) {
       return absl::FailedPreconditionError(absl::StrCat("the certificate is not good: ", good.status().message(),
                                                         "; name the identity CA that signed it with --ca FILE"));
     }
   }
-  // Stored as parsed: text around the blocks goes nowhere.
-  std::string clean_chain;
-  for (const Certificate& certificate : certificates) clean_chain += certificate.pem();
+  // Stored as parsed: text around the blocks goes nowhere, unless an administrator wants it to.
+  std::string stored_chain = identity->trust.keep_pem_text ? chain : Certificate::WithoutText(chain);
+  while (stored_chain.ends_with('\0')) stored_chain.pop_back();
+  if (stored_chain.size() > kLargestChain) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the certificate chain is larger than ", kLargestChain, " octets, which no peer would take"));
+  }
   std::string clean_anchors;
   if (!anchors.empty()) {
     ASSIGN_OR_RETURN(const std::vector<Certificate> parsed, Certificate::ParsePem(anchors));
     for (const Certificate& anchor : parsed) clean_anchors += anchor.pem();
   }
-  RETURN_IF_ERROR(parts_.keys.InstallCertificate(identity->name, generation.uuid, clean_chain, clean_anchors));
+  RETURN_IF_ERROR(parts_.keys.InstallCertificate(identity->name, generation.uuid, stored_chain, clean_anchors));
   parts_.changes.Bump();
   ASSIGN_OR_RETURN(auto installed, parts_.keys.Find(identity->name));
   return Describe(std::move(installed));

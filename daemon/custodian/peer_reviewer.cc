@@ -1,9 +1,9 @@
 #include "daemon/custodian/peer_reviewer.h"
 
 #include <memory>
+#include <optional>
 #include <utility>
 
-#include "daemon/handshake/field_codec.h"
 #include "proto/contract/status_macros.h"
 
 namespace ddskey {
@@ -49,15 +49,15 @@ absl::StatusOr<PeerReview> PeerReviewer::Judge(const Subject& caller, const std:
 
 PeerVerdict PeerReviewer::JudgePeer(const Subject& caller, const Admitted& admitted, const std::string& ticket) const {
   const auto opened = parts_.sealer.Open(TicketKind::kPeer, {CallerBinding(caller), ""}, ticket);
-  const std::string certificate(opened.ok() ? FieldReader(opened->body).Get() : "");
-  if (certificate.empty()) return {.outcome = PeerVerdict::Outcome::kUnknownTicket};
+  const auto proof = opened.ok() ? DecodeProof(opened->body) : std::nullopt;
+  if (!proof.has_value()) return {.outcome = PeerVerdict::Outcome::kUnknownTicket};
   Trail trail(parts_.authorizer, caller, kOperation, admitted.participant.key_name);
   const absl::Time now = parts_.clock();
-  const auto peer = parts_.admission.AdmitPeer(caller, admitted, certificate, trail);
+  const auto peer = parts_.admission.AdmitPeer(caller, admitted, *proof, trail);
   if (peer.ok()) {
     return {.outcome = PeerVerdict::Outcome::kGood,
             .refusal = "",
-            .good_for = GoodUntil(certificate, **peer, *admitted.trust, now) - now};
+            .good_for = GoodUntil(proof->certificate, **peer, *admitted.trust, now) - now};
   }
   trail.End(peer.status());
   if (!IsRefusal(peer.status())) return {};

@@ -22,13 +22,16 @@ namespace {
 constexpr size_t kShortestDigest = 8;
 
 absl::StatusOr<TrustDescription> Describe(const IdentityTrust& trust) {
-  TrustDescription description = {.stored = trust, .anchors = {}, .revocation_lists = {}};
+  TrustDescription description = {.stored = trust, .anchors = {}, .revocation_lists = {}, .ocsp_response = {}};
   if (!trust.anchors.empty()) {
     ASSIGN_OR_RETURN(description.anchors, Certificate::ParsePem(trust.anchors));
   }
   for (const StoredRevocationList& stored : trust.revocation_lists) {
     ASSIGN_OR_RETURN(const std::vector<RevocationList> lists, RevocationList::ParsePem(stored.pem));
     description.revocation_lists.insert(description.revocation_lists.end(), lists.begin(), lists.end());
+  }
+  if (!trust.ocsp_response.empty()) {
+    ASSIGN_OR_RETURN(description.ocsp_response, OcspResponse::Parse(trust.ocsp_response));
   }
   return description;
 }
@@ -129,20 +132,14 @@ absl::StatusOr<IdentityTrust> WithoutList(const IdentityTrust& before, const std
   return trust;
 }
 
-// PermissionsDigest is what a pinned document is recognised by: without the NULs at its end, which are not everybody's.
-std::string PermissionsDigest(const std::string& document) {
-  if (document.empty()) return "";
-  const size_t last = document.find_last_not_of('\0');
-  return Sha256(document.substr(0, last == std::string::npos ? 0 : last + 1));
-}
-
 IdentityTrust WithOptions(const IdentityTrust& before, const TrustOptionsChange& change) {
   IdentityTrust trust = before;
   ValidationOptions& options = trust.options;
   options.key_usage = change.key_usage.value_or(options.key_usage);
   options.missing_revocation_list = change.missing_revocation_list.value_or(options.missing_revocation_list);
   options.outdated_revocation_list = change.outdated_revocation_list.value_or(options.outdated_revocation_list);
-  if (change.permissions.has_value()) trust.permissions_sha256 = PermissionsDigest(*change.permissions);
+  if (change.permissions.has_value())
+    trust.permissions_sha256 = change.permissions->empty() ? "" : PermissionsDigest(*change.permissions);
   trust.keep_pem_text = change.keep_pem_text.value_or(trust.keep_pem_text);
   return trust;
 }
@@ -161,12 +158,40 @@ absl::Status TrustCustodian::CheckOwn(const Identity& identity, const IdentityTr
   }
   const auto validate = [&](const IdentityTrust& under) -> absl::Status {
     ASSIGN_OR_RETURN(const auto parsed, ParseTrust(under));
-    return parts_.validator.Validate(chain, *parsed, parts_.clock()).status();
+    return parts_.validator.Validate(chain, *parsed, parts_.clock(), 0, under.ocsp_response).status();
   };
   const absl::Status after = validate(trust);
   if (after.ok() || (!identity.trust.anchors.empty() && !validate(identity.trust).ok())) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat("the key's own certificate would not be good any more: ", after.message()));
+}
+
+absl::StatusOr<IdentityTrust> TrustCustodian::WithOcspResponse(const Identity& identity,
+                                                               const std::string& response) const {
+  IdentityTrust trust = identity.trust;
+  trust.ocsp_response = response;
+  if (response.empty()) return trust;
+  const std::string& chain = identity.current().certificate_chain;
+  if (chain.empty() || trust.anchors.empty()) {
+    return absl::FailedPreconditionError(
+        "the key has no certificate or no identity CA yet, by which the response could be checked");
+  }
+  ASSIGN_OR_RETURN(const OcspResponse parsed, OcspResponse::Parse(response));
+  ASSIGN_OR_RETURN(const auto under, ParseTrust(trust));
+  const auto status = parts_.validator.StatusOf(chain, *under, parts_.clock(), 0, response);
+  if (!status.ok()) return absl::FailedPreconditionError(status.status().message());
+  if (status->kind != CertificateStatus::Kind::kGood) {
+    return absl::FailedPreconditionError(
+        status->kind == CertificateStatus::Kind::kRevoked
+            ? "the OCSP response says that the key's certificate is revoked"
+            : "the OCSP response says that its responder does not know the certificate");
+  }
+  if (identity.trust.ocsp_response.empty()) return trust;
+  ASSIGN_OR_RETURN(const OcspResponse installed, OcspResponse::Parse(identity.trust.ocsp_response));
+  if (parsed.this_update() < installed.this_update()) {
+    return absl::FailedPreconditionError("the OCSP response is older (thisUpdate) than the installed one, which stays");
+  }
+  return trust;
 }
 
 absl::StatusOr<TrustDescription> TrustCustodian::Apply(const std::string& key_name, const Change& change) const {
@@ -180,13 +205,12 @@ absl::StatusOr<TrustDescription> TrustCustodian::Apply(const std::string& key_na
   return Describe(trust);
 }
 
-void TrustCustodian::Post(const Subject& caller, const char* operation, std::string key_name, Change change,
-                          Done done) {
-  parts_.pool.Post(caller, [this, caller, operation, key_name = std::move(key_name), change = std::move(change),
+void TrustCustodian::Post(const Subject& caller, Action action, const char* operation, std::string key_name,
+                          Change change, Done done) {
+  parts_.pool.Post(caller, [this, caller, action, operation, key_name = std::move(key_name), change = std::move(change),
                             done = std::move(done)] {
     Trail trail(parts_.authorizer, caller, operation, key_name);
-    const absl::Status allowed = trail.Administer(
-        parts_.authorizer, caller, change == nullptr ? Action::kKeyList : Action::kTrustChange, key_name);
+    const absl::Status allowed = trail.Administer(parts_.authorizer, caller, action, key_name);
     auto result = allowed.ok() ? Apply(key_name, change) : allowed;
     trail.End(result.status());
     done(std::move(result));
@@ -194,40 +218,47 @@ void TrustCustodian::Post(const Subject& caller, const char* operation, std::str
 }
 
 void TrustCustodian::Get(const Subject& caller, std::string key_name, Done done) {
-  Post(caller, "GetTrust", std::move(key_name), nullptr, std::move(done));
+  Post(caller, Action::kKeyList, "GetTrust", std::move(key_name), nullptr, std::move(done));
 }
 
 void TrustCustodian::AddAnchors(const Subject& caller, std::string key_name, std::string anchors, Done done) {
   Post(
-      caller, "AddTrustAnchors", std::move(key_name),
+      caller, Action::kTrustChange, "AddTrustAnchors", std::move(key_name),
       [anchors = std::move(anchors)](const Identity& identity) { return WithAnchors(identity.trust, anchors); },
       std::move(done));
 }
 
 void TrustCustodian::RemoveAnchor(const Subject& caller, std::string key_name, std::string digest, Done done) {
   Post(
-      caller, "RemoveTrustAnchor", std::move(key_name),
+      caller, Action::kTrustChange, "RemoveTrustAnchor", std::move(key_name),
       [digest = std::move(digest)](const Identity& identity) { return WithoutAnchor(identity.trust, digest); },
       std::move(done));
 }
 
 void TrustCustodian::InstallRevocationLists(const Subject& caller, std::string key_name, std::string lists, Done done) {
   Post(
-      caller, "InstallRevocationLists", std::move(key_name),
+      caller, Action::kTrustChange, "InstallRevocationLists", std::move(key_name),
       [lists = std::move(lists)](const Identity& identity) { return WithLists(identity.trust, lists); },
       std::move(done));
 }
 
 void TrustCustodian::RemoveRevocationList(const Subject& caller, std::string key_name, std::string digest, Done done) {
   Post(
-      caller, "RemoveRevocationList", std::move(key_name),
+      caller, Action::kTrustChange, "RemoveRevocationList", std::move(key_name),
       [digest = std::move(digest)](const Identity& identity) { return WithoutList(identity.trust, digest); },
+      std::move(done));
+}
+
+void TrustCustodian::InstallOcspResponse(const Subject& caller, std::string key_name, std::string response, Done done) {
+  Post(
+      caller, Action::kOcspInstall, "InstallOcspResponse", std::move(key_name),
+      [this, response = std::move(response)](const Identity& identity) { return WithOcspResponse(identity, response); },
       std::move(done));
 }
 
 void TrustCustodian::SetOptions(const Subject& caller, std::string key_name, TrustOptionsChange options, Done done) {
   Post(
-      caller, "SetTrustOptions", std::move(key_name),
+      caller, Action::kTrustChange, "SetTrustOptions", std::move(key_name),
       [options = std::move(options)](const Identity& identity) { return WithOptions(identity.trust, options); },
       std::move(done));
 }

@@ -14,6 +14,7 @@
 #include "daemon/keystore/key_store.h"
 #include "daemon/trust/certificate.h"
 #include "daemon/trust/certificate_validator.h"
+#include "daemon/trust/ocsp_response.h"
 #include "daemon/trust/revocation_list.h"
 #include "policy/policy.h"
 #include "proto/contract/validation_options.h"
@@ -25,6 +26,7 @@ struct TrustDescription {
   IdentityTrust stored;
   std::vector<Certificate> anchors;
   std::vector<RevocationList> revocation_lists;
+  std::optional<OcspResponse> ocsp_response;
 };
 
 // TrustOptionsChange is what becomes of the options of an identity's trust; what is not set stays.
@@ -66,14 +68,19 @@ class TrustCustodian {
   void InstallRevocationLists(const Subject& caller, std::string key_name, std::string lists, Done done);
   // RemoveRevocationList removes the CRL whose SHA-256 begins with `digest`, hexadecimal.
   void RemoveRevocationList(const Subject& caller, std::string key_name, std::string digest, Done done);
+  // InstallOcspResponse takes what a responder says of the identity's own certificate, DER; an empty one removes what
+  // is there.
+  void InstallOcspResponse(const Subject& caller, std::string key_name, std::string response, Done done);
   void SetOptions(const Subject& caller, std::string key_name, TrustOptionsChange options, Done done);
 
  private:
   // A change makes what is to be stored of what is there.
   using Change = std::function<absl::StatusOr<IdentityTrust>(const Identity& identity)>;
 
-  void Post(const Subject& caller, const char* operation, std::string key_name, Change change, Done done);
+  void Post(const Subject& caller, Action action, const char* operation, std::string key_name, Change change,
+            Done done);
   absl::StatusOr<TrustDescription> Apply(const std::string& key_name, const Change& change) const;
+  absl::StatusOr<IdentityTrust> WithOcspResponse(const Identity& identity, const std::string& response) const;
   absl::Status CheckOwn(const Identity& identity, const IdentityTrust& trust) const;
 
   Parts parts_;

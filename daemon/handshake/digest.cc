@@ -11,4 +11,9 @@ std::string Sha256(std::string_view octets) {
   return digest;
 }
 
+std::string PermissionsDigest(std::string_view document) {
+  while (document.ends_with('\0')) document.remove_suffix(1);
+  return Sha256(document);
+}
+
 }  // namespace ddskey

@@ -6,6 +6,7 @@
 
 #include "daemon/handshake/cdr.h"
 #include "daemon/handshake/check.h"
+#include "daemon/handshake/digest.h"
 #include "daemon/handshake/participant_data.h"
 #include "proto/contract/secret_access.h"
 #include "proto/contract/status_macros.h"
@@ -66,6 +67,7 @@ HandshakeMessage Credentials(const LocalParticipant& local, const LocalOffer& of
   // DDS Security 1.1 has a name for P-256 only; P-384 signs SHA-256 under it too, as the name says.
   own.c_dsign_algo = IsRsa(local.algorithm) ? kRsaPss : kEcdsa;
   own.c_kagree_algo = agreement.name();
+  if (!local.ocsp_response.empty()) own.ocsp_status = local.ocsp_response;
   return own;
 }
 
@@ -125,6 +127,7 @@ absl::StatusOr<RequestStep> BeginRequest(const LocalParticipant& local, const Lo
   state.challenge2 = offer.remote_future_challenge;
   state.hash_c1 = *request.hash_c1;
   state.dh1 = std::move(ephemeral.public_value);
+  state.own_permissions_digest = PermissionsDigest(offer.permissions);
   state.secret = std::move(ephemeral.private_value);
   state.key_agreement = agreement.name();
   return RequestStep{BuildToken(MessageRole::kRequest, request), std::move(state)};
@@ -160,6 +163,8 @@ absl::StatusOr<HandshakeState> PrepareReply(const LocalParticipant& local, const
   state.dh2 = std::move(ephemeral.public_value);
   state.peer_certificate = *request.c_id;
   state.peer_permissions = request.c_perm.value_or("");
+  state.peer_ocsp_response = request.ocsp_status.value_or("");
+  state.own_permissions_digest = PermissionsDigest(offer.permissions);
   state.secret = std::move(ephemeral.private_value);
   state.key_agreement = agreement->name();
   RETURN_IF_ERROR(RefuseReflection(state));
@@ -221,6 +226,8 @@ absl::StatusOr<HandshakeState> PrepareFinal(const HandshakeState& state, const H
   next.dh2 = *reply.dh2;
   next.peer_certificate = *reply.c_id;
   next.peer_permissions = reply.c_perm.value_or("");
+  next.peer_ocsp_response = reply.ocsp_status.value_or("");
+  next.own_permissions_digest = state.own_permissions_digest;
   next.key_agreement = state.key_agreement;
   RETURN_IF_ERROR(RefuseReflection(next));
   if (!peer.verify(ReplyTranscript(next), *reply.signature).ok()) {
@@ -247,8 +254,8 @@ absl::StatusOr<HandshakeOutcome> OutcomeOfFinal(const HandshakeState& state) {
   const std::span<const uint8_t> agreed = state.secret->Reveal(SecretAccess());
   ASSIGN_OR_RETURN(SecretBytes secret, SecretBytes::Allocate(agreed.size()));
   std::ranges::copy(agreed, secret.Reveal(SecretAccess()).begin());
-  return HandshakeOutcome{std::move(secret), state.challenge1, state.challenge2, state.peer_certificate,
-                          state.peer_permissions};
+  return HandshakeOutcome{std::move(secret),      state.challenge1,       state.challenge2,
+                          state.peer_certificate, state.peer_permissions, state.peer_ocsp_response};
 }
 
 absl::StatusOr<HandshakeOutcome> ProcessFinal(const HandshakeState& state, const HandshakeMessage& final_message,
@@ -263,8 +270,8 @@ absl::StatusOr<HandshakeOutcome> ProcessFinal(const HandshakeState& state, const
     return Refuse("signature", "the signature of the Final does not verify");
   }
   ASSIGN_OR_RETURN(SecretBytes secret, Agree(state, state.dh2, "dh1", state.dh1));
-  return HandshakeOutcome{std::move(secret), state.challenge1, state.challenge2, state.peer_certificate,
-                          state.peer_permissions};
+  return HandshakeOutcome{std::move(secret),      state.challenge1,       state.challenge2,
+                          state.peer_certificate, state.peer_permissions, state.peer_ocsp_response};
 }
 
 }  // namespace ddskey

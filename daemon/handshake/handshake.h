@@ -25,6 +25,8 @@ struct LocalParticipant {
   KeyAlgorithm algorithm = KeyAlgorithm::kEcP256;
   // Certificate chain, PEM: c.id.
   std::string certificate;
+  // What an OCSP responder says of it now, DER: ocsp_status; empty to send none.
+  std::string ocsp_response = {};
   Guid guid = {};
   uint32_t domain_id = 0;
   KeyAgreementChoice key_agreement = KeyAgreementChoice::kAuto;
@@ -60,6 +62,8 @@ struct HandshakeOutcome {
   std::string challenge2;
   std::string peer_certificate;
   std::string peer_permissions;
+  // The peer's ocsp_status, DER; empty if it sent none.
+  std::string peer_ocsp_response;
 };
 
 // BeginRequest makes the Request. INVALID_ARGUMENT if the offer does not fit the participant (S-7).

@@ -9,14 +9,22 @@ namespace {
 
 // Texts are the fields that are octet strings, in the order in which they are written.
 constexpr std::string HandshakeState::*kTexts[] = {
-    &HandshakeState::key_uuid, &HandshakeState::challenge1,       &HandshakeState::challenge2,
-    &HandshakeState::hash_c1,  &HandshakeState::hash_c2,          &HandshakeState::dh1,
-    &HandshakeState::dh2,      &HandshakeState::peer_certificate, &HandshakeState::peer_permissions,
+    &HandshakeState::key_uuid,
+    &HandshakeState::challenge1,
+    &HandshakeState::challenge2,
+    &HandshakeState::hash_c1,
+    &HandshakeState::hash_c2,
+    &HandshakeState::dh1,
+    &HandshakeState::dh2,
+    &HandshakeState::peer_certificate,
+    &HandshakeState::peer_permissions,
+    &HandshakeState::peer_ocsp_response,
+    &HandshakeState::own_permissions_digest,
 };
 
 constexpr std::optional<std::string> HandshakeMessage::*kOwn[] = {
     &HandshakeMessage::c_id,         &HandshakeMessage::c_perm,        &HandshakeMessage::c_pdata,
-    &HandshakeMessage::c_dsign_algo, &HandshakeMessage::c_kagree_algo,
+    &HandshakeMessage::c_dsign_algo, &HandshakeMessage::c_kagree_algo, &HandshakeMessage::ocsp_status,
 };
 
 }  // namespace
@@ -28,7 +36,7 @@ std::string EncodeState(const HandshakeState& state) {
   writer.PutNumber(state.domain_id);
   for (const auto field : kTexts) writer.Put(state.*field);
   for (const auto field : kOwn) {
-    // An empty property is not an absent one: it counts in hash_c2.
+    // An empty property is not an absent one: a c.* counts in hash_c2.
     writer.PutNumber((state.own.*field).has_value() ? 1 : 0);
     writer.Put((state.own.*field).value_or(""));
   }

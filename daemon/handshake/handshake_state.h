@@ -27,11 +27,15 @@ struct HandshakeState {
   std::string hash_c2;
   std::string dh1;
   std::string dh2;
-  // This side's c.*, while a Reply with them waits for its signature.
+  // This side's c.* and ocsp_status, while a Reply with them waits for its signature.
   HandshakeMessage own;
+  // Digest of this side's c.perm (PermissionsDigest): later steps look anew at whether it is the one that must be shown.
+  std::string own_permissions_digest;
   // The peer's c.id and c.perm as accepted.
   std::string peer_certificate;
   std::string peer_permissions;
+  // The peer's ocsp_status, DER; empty if it sent none. Later steps look at it anew, as at its certificate.
+  std::string peer_ocsp_response;
   // The ephemeral private value, or the shared secret of a Final that waits for its signature.
   std::optional<SecretBytes> secret;
   // Name of the key agreement.

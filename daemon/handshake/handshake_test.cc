@@ -33,6 +33,34 @@ TEST_F(HandshakeTest, BothSidesAgreeOnASecret) {
   EXPECT_EQ(bobs.challenge2, bob_offer_.challenge);
   EXPECT_EQ(alices.peer_permissions, "permissions of bob");
   EXPECT_EQ(bobs.peer_permissions, "permissions of alice");
+  EXPECT_EQ(alices.peer_ocsp_response, "");
+}
+
+TEST_F(HandshakeTest, BothSidesHaveWhatAResponderSaidOfTheOther) {
+  alice_.local.ocsp_response = "of alice";
+  bob_.local.ocsp_response = "of bob";
+  ASSERT_OK_AND_ASSIGN(RequestStep request, BeginRequest(alice_.local, alice_offer_));
+  EXPECT_EQ(PropertyOf(request.token, "ocsp_status"), "of alice");
+  ASSERT_OK_AND_ASSIGN(HandshakeState replier, Reply(request.token));
+  // Through the ticket of a step that waits for its signature.
+  auto secret = std::move(replier.secret);
+  ASSERT_TRUE(DecodeState(EncodeState(replier)).has_value());
+  replier = *DecodeState(EncodeState(replier));
+  replier.secret = std::move(secret);
+  HandshakeToken reply = FinishReply(replier, bob_.Sign(ReplyTranscript(replier)));
+  EXPECT_EQ(PropertyOf(reply, "ocsp_status"), "of bob");
+  ASSERT_OK_AND_ASSIGN(const HandshakeState initiator, Final(request.state, reply));
+  const HandshakeToken final_token = FinishFinal(initiator, alice_.Sign(FinalTranscript(initiator)));
+  ASSERT_OK_AND_ASSIGN(const HandshakeOutcome bobs, Finish(replier, final_token));
+  ASSERT_OK_AND_ASSIGN(const HandshakeOutcome alices, OutcomeOfFinal(initiator));
+  EXPECT_EQ(alices.peer_ocsp_response, "of bob");
+  EXPECT_EQ(bobs.peer_ocsp_response, "of alice");
+}
+
+TEST_F(HandshakeTest, AnOcspStatusOver16KiBIsRefused) {
+  alice_.local.ocsp_response = std::string(16 * 1024 + 1, 'x');
+  ASSERT_OK_AND_ASSIGN(const RequestStep request, BeginRequest(alice_.local, alice_offer_));
+  ExpectRefused(Reply(request.token).status(), "ocsp_status");
 }
 
 TEST_F(HandshakeTest, NamesTheSignatureAlgorithmByTheKindOfKeyWhateverItsLength) {

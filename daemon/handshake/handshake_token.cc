@@ -21,6 +21,7 @@ constexpr size_t kHashSize = 32;
 constexpr size_t kMaxSignatureSize = 512;
 constexpr size_t kMaxPublicValueSize = 300;
 constexpr size_t kMaxAlgorithmSize = 64;
+constexpr size_t kMaxOcspResponseSize = size_t{16} * 1024;
 
 constexpr std::string_view kClassPrefix = "DDS:Auth:PKI-DH:";
 
@@ -61,6 +62,7 @@ constexpr std::array kFields = {
     Field{"dh2", &HandshakeMessage::dh2, 1, kMaxPublicValueSize, false, true, true, false},
     Field{"challenge1", &HandshakeMessage::challenge1, kChallengeSize, kChallengeSize, true, true, true, true},
     Field{"challenge2", &HandshakeMessage::challenge2, kChallengeSize, kChallengeSize, false, true, true, true},
+    Field{"ocsp_status", &HandshakeMessage::ocsp_status, 0, kMaxOcspResponseSize, true, true, false, false},
     Field{"signature", &HandshakeMessage::signature, 1, kMaxSignatureSize, false, true, true, true},
 };
 

@@ -38,6 +38,8 @@ struct HandshakeMessage {
   std::optional<std::string> dh2;
   std::optional<std::string> challenge1;
   std::optional<std::string> challenge2;
+  // What an OCSP responder said of c.id (DER). Nothing signs it: whoever is on the way can take it out or replace it.
+  std::optional<std::string> ocsp_status;
   std::optional<std::string> signature;
 };
 

@@ -47,8 +47,8 @@ struct KeyGeneration {
 struct StoredRevocationList {
   // DER of the issuer's Name.
   std::string issuer;
-  // The octets that tell CAs of one name apart: SHA-256 of the public key if it is that of an anchor, else what the list
-  // says of it (authorityKeyIdentifier, RFC 5280, 5.2.1); empty if it says nothing.
+  // The octets that tell CAs of one name apart: SHA-256 of the public key if it is that of an anchor, else what the
+  // list says of it (authorityKeyIdentifier, RFC 5280, 5.2.1); empty if it says nothing.
   std::string authority_key;
   // CRL number, hexadecimal; empty if it has none.
   std::string number;
@@ -132,9 +132,9 @@ class KeyStore {
   // more; INVALID_ARGUMENT as of AddIdentity.
   virtual absl::Status ReplaceIdentity(const std::shared_ptr<const Identity>& expected, const Identity& changed) = 0;
 
-  // InstallCertificate sets the chain of the current generation and, unless `anchors` is empty, the anchors. Whether
-  // they fit is the caller's to check. NOT_FOUND for an absent or deleted identity; ABORTED if `generation_uuid` is not
-  // the current generation any more.
+  // InstallCertificate sets the chain of the current generation and, unless `anchors` is empty, the anchors, and drops
+  // the OCSP response about the chain before. Whether they fit is the caller's to check. NOT_FOUND for an absent or
+  // deleted identity; ABORTED if `generation_uuid` is not the current generation any more.
   virtual absl::Status InstallCertificate(const KeyName& name, const std::string& generation_uuid,
                                           const std::string& certificate_chain, const std::string& anchors) = 0;
 

@@ -95,6 +95,10 @@ TEST_F(KeyStoreTest, KeepsTrustAcrossARestart) {
     EXPECT_EQ(identity->trust.revocation_lists[2].authority_key, "key");
     Reopen();
   }
+  ASSERT_OK(store_->InstallCertificate(Name("talker"), "u-1", "chain", ""));
+  ASSERT_OK_AND_ASSIGN(const auto certified, store_->Find(Name("talker")));
+  EXPECT_EQ(certified->trust.ocsp_response, "") << "it was about another certificate";
+  EXPECT_EQ(certified->trust.permissions_sha256, trust.permissions_sha256);
 }
 
 TEST_F(KeyStoreTest, LosesNoneOfTwoChangesOfTrust) {

@@ -233,6 +233,9 @@ absl::Status SqliteKeyStore::InstallCertificate(const KeyName& name, const std::
   return Change(name, [&]() -> absl::Status {
     RETURN_IF_ERROR(database_->Run("UPDATE generation SET certificate_chain = ? WHERE uuid = ?",
                                    Octets{certificate_chain}, std::string_view(generation_uuid)));
+    // It was about the certificate before.
+    RETURN_IF_ERROR(
+        database_->Run("UPDATE identity SET ocsp_response = x'' WHERE name = ?", std::string_view(name.text())));
     if (anchors.empty()) return absl::OkStatus();
     return database_->Run("UPDATE identity SET anchors = ? WHERE name = ?", Octets{anchors},
                           std::string_view(name.text()));

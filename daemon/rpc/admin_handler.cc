@@ -117,6 +117,11 @@ TrustCustodian::Done AnswerTrust(const std::shared_ptr<AdmittedCall>& call, v1::
       FillRevocationList(list, *response->add_revocation_lists());
     }
     FillOptions(trust->stored, *response->mutable_options());
+    if (trust->ocsp_response.has_value()) {
+      v1::OcspResponse& out = *response->mutable_ocsp_response();
+      out.set_this_update(absl::ToUnixSeconds(trust->ocsp_response->this_update()));
+      out.set_next_update(absl::ToUnixSeconds(trust->ocsp_response->next_update()));
+    }
     call->Finish(absl::OkStatus());
   };
 }
@@ -271,6 +276,17 @@ grpc::ServerUnaryReactor* AdminHandler::RemoveRevocationList(grpc::CallbackServe
   const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
   if (call == nullptr) return reactor;
   trust_.RemoveRevocationList(call->caller(), request->key_name(), request->sha256(), AnswerTrust(call, response));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminHandler::InstallOcspResponse(grpc::CallbackServerContext* context,
+                                                            const v1::InstallOcspResponseRequest* request,
+                                                            v1::TrustResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
+  if (call == nullptr) return reactor;
+  trust_.InstallOcspResponse(call->caller(), request->key_name(), request->ocsp_response(),
+                             AnswerTrust(call, response));
   return reactor;
 }
 

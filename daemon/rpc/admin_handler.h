@@ -51,6 +51,9 @@ class AdminHandler final : public v1::AdminService::CallbackService {
   grpc::ServerUnaryReactor* RemoveRevocationList(grpc::CallbackServerContext* context,
                                                  const v1::RemoveRevocationListRequest* request,
                                                  v1::TrustResponse* response) override;
+  grpc::ServerUnaryReactor* InstallOcspResponse(grpc::CallbackServerContext* context,
+                                                const v1::InstallOcspResponseRequest* request,
+                                                v1::TrustResponse* response) override;
   grpc::ServerUnaryReactor* SetTrustOptions(grpc::CallbackServerContext* context,
                                             const v1::SetTrustOptionsRequest* request,
                                             v1::TrustResponse* response) override;

@@ -14,13 +14,21 @@ namespace ddskey::fuzz {
 namespace {
 
 constexpr std::string HandshakeState::*kTexts[] = {
-    &HandshakeState::key_uuid, &HandshakeState::challenge1,       &HandshakeState::challenge2,
-    &HandshakeState::hash_c1,  &HandshakeState::hash_c2,          &HandshakeState::dh1,
-    &HandshakeState::dh2,      &HandshakeState::peer_certificate, &HandshakeState::peer_permissions,
+    &HandshakeState::key_uuid,
+    &HandshakeState::challenge1,
+    &HandshakeState::challenge2,
+    &HandshakeState::hash_c1,
+    &HandshakeState::hash_c2,
+    &HandshakeState::dh1,
+    &HandshakeState::dh2,
+    &HandshakeState::peer_certificate,
+    &HandshakeState::peer_permissions,
+    &HandshakeState::peer_ocsp_response,
+    &HandshakeState::own_permissions_digest,
 };
 constexpr std::optional<std::string> HandshakeMessage::*kOwn[] = {
     &HandshakeMessage::c_id,         &HandshakeMessage::c_perm,        &HandshakeMessage::c_pdata,
-    &HandshakeMessage::c_dsign_algo, &HandshakeMessage::c_kagree_algo,
+    &HandshakeMessage::c_dsign_algo, &HandshakeMessage::c_kagree_algo, &HandshakeMessage::ocsp_status,
 };
 
 bool Same(const HandshakeState& a, const HandshakeState& b) {

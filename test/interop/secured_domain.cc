@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/handshake/participant_data.h"
 #include "daemon/trust/certificate.h"
+#include "test/support/ocsp.h"
 #include "test/support/sanitizer.h"
 
 namespace ddskey::interop {
@@ -75,7 +76,31 @@ std::pair<std::string, std::string> SecuredDomain::InOrder() const {
 
 void SecuredDomain::Enroll(Stack stack, const std::string& name) {
   if (stack != Stack::kCycloneInCustody) return pki_.AddParticipant(name, options_.keys);
-  pki_.AddCertified(name, daemon_.Enroll(name, pki_.identity_ca(), Named(name), AlgorithmOf(options_.keys)));
+  const std::string certificate = daemon_.Enroll(name, pki_.identity_ca(), Named(name), AlgorithmOf(options_.keys));
+  pki_.AddCertified(name, certificate);
+  if (options_.chain_and_staple) AddChainAndStaple(name, certificate);
+}
+
+void SecuredDomain::AddChainAndStaple(const std::string& name, const std::string& certificate) {
+  const auto must = [](const absl::Status& status) {
+    if (status.ok()) return;
+    std::fprintf(stderr, "SecuredDomain: %s\n", status.ToString().c_str());
+    std::abort();
+  };
+  v1::SetTrustOptionsRequest options;
+  options.set_key_name(name);
+  options.set_keep_pem_text(true);
+  must(daemon_.admin().SetTrustOptions(options).status());
+  v1::InstallCertificateRequest chain;
+  chain.set_key_name(name);
+  std::string text;
+  if (test::Run({"openssl", "x509", "-text", "-in", pki_.File(name + ".pem")}, &text) != 0) std::abort();
+  chain.set_certificate_chain(text + pki_.identity_ca().certificate());
+  must(daemon_.admin().InstallCertificate(chain).status());
+  v1::InstallOcspResponseRequest staple;
+  staple.set_key_name(name);
+  staple.set_ocsp_response(test::MakeOcspResponse(pki_.identity_ca(), {certificate}));
+  must(daemon_.admin().InstallOcspResponse(staple).status());
 }
 
 std::unique_ptr<GreeterProcess> SecuredDomain::Start(Stack stack, const std::string& name, int lives) const {

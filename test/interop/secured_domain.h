@@ -57,6 +57,9 @@ class SecuredDomain {
     test::TestKeyType keys = test::TestKeyType::kEcP256;
     // LeaseDuration of Cyclone DDS, for example "2s"; its default (10 s) if empty.
     std::string lease = {};
+    // Participants in custody send all they can: a chain of two with the text of `openssl x509 -text` around it, and an
+    // OCSP response.
+    bool chain_and_staple = false;
   };
 
   explicit SecuredDomain(const Options& options) : options_(options), pki_(folder_.path(), options.keys) {}
@@ -75,6 +78,7 @@ class SecuredDomain {
   test::TestDaemon& daemon() { return daemon_; }
 
  private:
+  void AddChainAndStaple(const std::string& name, const std::string& certificate);
   test::Process::Options ForCyclone(Stack stack, const std::string& name) const;
   test::Process::Options ForFastDds(const std::string& name) const;
 
