@@ -1,7 +1,7 @@
 #ifndef DAEMON_RPC_FILL_REVOCATION_LIST_H_
 #define DAEMON_RPC_FILL_REVOCATION_LIST_H_
 
-#include "daemon/trust/revocation_list.h"
+#include "daemon/custodian/trust_custodian.h"
 #include "ddskey/v1/admin.pb.h"
 
 namespace ddskey {
