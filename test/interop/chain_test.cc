@@ -17,6 +17,7 @@
 #include "test/support/plugin_host.h"
 #include "test/support/plugin_session.h"
 #include "test/support/status_matchers.h"
+#include "test/support/temp_dir.h"
 #include "test/support/test_daemon.h"
 
 namespace ddskey::interop {
@@ -142,6 +143,43 @@ TEST_F(ChainTest, CycloneReadsTheLeafAndPassesOverTheRestInBothRoles) {
     EXPECT_THAT(sent.Binary("c.id").value_or(""), StartsWith("Bag Attributes\n"));
     EXPECT_THAT(sent.Binary("c.id").value_or(""), EndsWith(by_root + std::string(1, '\0')));
     EXPECT_NE(sent.Binary("ocsp_status").value_or(""), "");
+    EXPECT_EQ(our_session.SharedSecret(), their_session.SharedSecret());
+  }
+}
+
+TEST_F(ChainTest, PeersOfTwoCasMeetWhereEachTrustsTheOthers) {
+  const TestCa other = TestCa::Root("another CA");
+  const test::TempDir folder;
+  folder.Write("root.pem", root_.certificate());
+  // Its own is one of those it trusts.
+  folder.Write("other.pem", other.certificate());
+  for (const bool ours_initiates : {true, false}) {
+    SCOPED_TRACE(ours_initiates ? "ours initiates" : "theirs initiates");
+    const bool ours_is_alpha = InOrder() == ours_initiates;
+    const std::string name = ours_is_alpha ? "alpha" : "beta";
+    const auto ours = Ours(name, root_, "");
+    const TestKey key = TestKey::Generate();
+    const std::string their_name = ours_is_alpha ? "beta" : "alpha";
+    const auto theirs =
+        Create(*builtin_, their_name,
+               {{"dds.sec.auth.identity_ca", "data:," + other.certificate()},
+                {"dds.sec.auth.trusted_ca_dir", folder.path().string()},
+                {"dds.sec.auth.identity_certificate", "data:," + other.Issue(key.public_key(), Named(their_name))},
+                {"dds.sec.auth.private_key", "data:," + key.pem()}});
+    ASSERT_TRUE(ours != nullptr && theirs != nullptr);
+    {
+      PluginSession our_session(*ours, *theirs);
+      PluginSession their_session(*theirs, *ours);
+      EXPECT_THAT(RunHandshake(our_session, their_session).failure, HasSubstr("[issuer]"));
+    }
+    v1::AddTrustAnchorsRequest add;
+    add.set_key_name(name);
+    add.set_anchors(other.certificate());
+    ASSERT_OK(daemon_.admin().AddTrustAnchors(add).status());
+    PluginSession our_session(*ours, *theirs);
+    PluginSession their_session(*theirs, *ours);
+    const auto report = RunHandshake(our_session, their_session);
+    ASSERT_TRUE(report.complete) << report.failure << "\n" << daemon_.Log();
     EXPECT_EQ(our_session.SharedSecret(), their_session.SharedSecret());
   }
 }
