@@ -116,7 +116,7 @@ def system_repositories():
     pkg_config_repository(
         name = "tss2",
         debian_package = "libtss2-dev",
-        modules = ["tss2-esys", "tss2-tctildr", "tss2-rc", "tss2-mu"],
+        modules = ["tss2-esys", "tss2-sys", "tss2-tctildr", "tss2-rc", "tss2-mu"],
     )
     pkg_config_repository(
         name = "systemd",

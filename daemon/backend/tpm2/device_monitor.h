@@ -30,6 +30,11 @@ class DeviceMonitor {
     const std::lock_guard lock(mutex_);
     problem_ = std::move(problem);
   }
+  // SetStorageRoot says which storage root key it has; empty if that is not known.
+  void SetStorageRoot(std::string storage_root) {
+    const std::lock_guard lock(mutex_);
+    storage_root_ = std::move(storage_root);
+  }
   // SetAlgorithms says what keys the device makes.
   void SetAlgorithms(std::vector<KeyAlgorithm> algorithms) {
     const std::lock_guard lock(mutex_);
@@ -46,7 +51,7 @@ class DeviceMonitor {
 
   std::string device() const {
     const std::lock_guard lock(mutex_);
-    return device_;
+    return storage_root_.empty() ? device_ : absl::StrCat(device_, "; ", storage_root_);
   }
 
   // algorithms is empty until the device was reached.
@@ -71,6 +76,7 @@ class DeviceMonitor {
  private:
   mutable std::mutex mutex_;
   std::string device_;
+  std::string storage_root_;
   std::vector<KeyAlgorithm> algorithms_;
   std::string problem_ = "the TPM has not been reached yet";
   std::atomic<std::chrono::steady_clock::duration> busy_since_ = std::chrono::steady_clock::duration::zero();

@@ -20,6 +20,8 @@ enum class Recovery {
   kNone,
   // Wait.
   kRepeat,
+  // Start another session: this one is gone, or an answer was not the TPM's.
+  kNewSession,
   // Forget all loaded objects and load them again: the TPM was reset behind our back.
   kForget,
   // Make room in the TPM.
@@ -34,6 +36,7 @@ enum class Recovery {
 inline Recovery RecoveryFor(const absl::Status& status) {
   const std::optional<TSS2_RC> raw = RawTss(status);
   if (!raw.has_value()) return Recovery::kNone;
+  if (*raw == TSS2_ESYS_RC_RSP_AUTH_FAILED) return Recovery::kNewSession;
   const std::optional<TSS2_RC> code = TpmCode(*raw);
   if (!code.has_value()) return absl::IsUnavailable(status) ? Recovery::kReconnect : Recovery::kNone;
   switch (*code) {
@@ -42,11 +45,16 @@ inline Recovery RecoveryFor(const absl::Status& status) {
     case TPM2_RC_OBJECT_MEMORY:
     case TPM2_RC_MEMORY:
     case TPM2_RC_OBJECT_HANDLES:
+    case TPM2_RC_SESSION_MEMORY:
+    case TPM2_RC_SESSION_HANDLES:
+    case TPM2_RC_CONTEXT_GAP:
       return Recovery::kEvict;
-    case TPM2_RC_HANDLE:
-    case TPM2_RC_REFERENCE_H0:
-      return Recovery::kForget;
+    case TPM2_RC_BAD_AUTH:
+      // Whoever is not sure that the value was wrong says so.
+      return absl::IsUnavailable(status) ? Recovery::kForget : Recovery::kNone;
     default:
+      if (IsAboutSession(*raw)) return Recovery::kNewSession;
+      if (IsAboutHandle(*raw)) return Recovery::kForget;
       return absl::IsUnavailable(status) ? Recovery::kRepeat : Recovery::kNone;
   }
 }

@@ -161,9 +161,17 @@ bool IsUsableParent(const TPM2B_PUBLIC& key) {
   constexpr TPMA_OBJECT kSet = TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_RESTRICTED |
                                TPMA_OBJECT_DECRYPT | TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA;
   constexpr TPMA_OBJECT kClear = TPMA_OBJECT_SIGN_ENCRYPT;
-  const TPMA_OBJECT attributes = key.publicArea.objectAttributes;
-  return (attributes & (kSet | kClear)) == kSet &&
-         (key.publicArea.type == TPM2_ALG_ECC || key.publicArea.type == TPM2_ALG_RSA);
+  const TPMT_PUBLIC& area = key.publicArea;
+  if ((area.objectAttributes & (kSet | kClear)) != kSet) return false;
+  if (area.nameAlg != TPM2_ALG_SHA256 && area.nameAlg != TPM2_ALG_SHA384 && area.nameAlg != TPM2_ALG_SHA512) {
+    return false;
+  }
+  if (area.type == TPM2_ALG_ECC) {
+    const TPMI_ECC_CURVE curve = area.parameters.eccDetail.curveID;
+    return curve == TPM2_ECC_NIST_P256 || curve == TPM2_ECC_NIST_P384;
+  }
+  const UINT32 exponent = area.parameters.rsaDetail.exponent;
+  return area.type == TPM2_ALG_RSA && (exponent == 0 || exponent == kDefaultExponent);
 }
 
 absl::StatusOr<std::string> PublicKeyInfo(const CryptoLibrary& library, const TPM2B_PUBLIC& key) {

@@ -28,7 +28,7 @@ TPM2B_PUBLIC KeyTemplate(KeyAlgorithm algorithm, KeyPurpose purpose);
 bool IsFromTemplate(const TPM2B_PUBLIC& key, KeyAlgorithm algorithm, KeyPurpose purpose);
 
 // IsUsableParent tells whether a key of somebody else's making can be our keys' parent: a storage key that never leaves
-// this TPM and does not feed its lockout.
+// this TPM and does not feed its lockout, on P-256 or P-384 or RSA with the usual exponent, with a name of SHA-2.
 bool IsUsableParent(const TPM2B_PUBLIC& key);
 
 // PublicKeyInfo is the DER SubjectPublicKeyInfo of a key in the TPM.

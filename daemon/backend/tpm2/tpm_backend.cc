@@ -6,7 +6,11 @@
 #include "daemon/backend/crypto_library.h"
 #include "daemon/backend/derive_secret.h"
 #include "daemon/backend/key_work.h"
+#include "daemon/backend/tpm2/key_blob.h"
+#include "daemon/backend/tpm2/root_trust.h"
+#include "daemon/backend/tpm2/session_crypto.h"
 #include "daemon/backend/tpm2/tcti_name.h"
+#include "daemon/backend/tpm2/tpm_device.h"
 #include "proto/contract/status_macros.h"
 
 namespace ddskey {
@@ -32,14 +36,25 @@ absl::StatusOr<std::unique_ptr<TpmBackend>> TpmBackend::Create(Options options) 
 absl::StatusOr<std::unique_ptr<TpmBackend>> TpmBackend::CreateOn(tpm::TctiOpener opener, Options options) {
   ASSIGN_OR_RETURN(std::unique_ptr<CryptoLibrary> library, CryptoLibrary::Create());
   std::string protection = ProtectionUnder(options.auth_secret);
+  ASSIGN_OR_RETURN(tpm::RootTrust trust, tpm::RootTrust::Parse(options.storage_root_name));
+  for (const std::string& octets : options.blobs) {
+    // One that is damaged says so when it is used.
+    if (const auto blob = tpm::ParseBlob(octets); blob.ok()) trust.Know(blob->parent);
+  }
   std::optional<tpm::AuthSecret> secret;
   if (options.auth_secret.has_value()) {
     ASSIGN_OR_RETURN(std::string id, SecretId(*library, options.auth_secret->value));
     secret.emplace(tpm::AuthSecret{std::move(options.auth_secret->value), std::move(id)});
   }
+  ASSIGN_OR_RETURN(std::unique_ptr<tpm::SessionCrypto> crypto, tpm::SessionCrypto::Create(*library));
+  tpm::DeviceSetup setup{std::move(secret), std::move(options.parent_auth), std::move(trust)};
+  const CryptoLibrary& used = *library;
+  const auto make_device = [&](tpm::DeviceMonitor& monitor, int stop_fd) {
+    return std::make_unique<tpm::TpmDevice>(std::move(opener), used, std::move(crypto), std::move(setup), monitor,
+                                            stop_fd);
+  };
   ASSIGN_OR_RETURN(std::shared_ptr<tpm::TpmOwner> owner,
-                   tpm::TpmOwner::Create(std::move(opener), std::move(library), std::move(secret), options.queue,
-                                         options.probe_interval));
+                   tpm::TpmOwner::Create(std::move(library), make_device, options.queue, options.probe_interval));
   return std::unique_ptr<TpmBackend>(new TpmBackend(std::move(owner), std::move(protection)));
 }
 

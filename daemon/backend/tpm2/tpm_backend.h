@@ -13,6 +13,7 @@
 #include "daemon/backend/fair_queue.h"
 #include "daemon/backend/key_backend.h"
 #include "daemon/backend/secret_source.h"
+#include "daemon/backend/tpm2/parent_keys.h"
 #include "daemon/backend/tpm2/tpm_connection.h"
 #include "daemon/backend/tpm2/tpm_owner.h"
 
@@ -32,12 +33,18 @@ class TpmBackend : public KeyBackend {
     // If given, what LoadSecret returned: keys made from then on have an authorisation value derived from it, and are
     // lost with it. Keys with an empty one go on working. See TpmDevice.
     std::optional<HostSecret> auth_secret;
+    // Authorisation values of the TPM's owner hierarchy and of the storage root key at 0x81000001, if they have any.
+    tpm::ParentAuth parent_auth;
+    // Name of the storage root key that new keys are made under, in hexadecimal; see RootTrust for an empty one.
+    std::string storage_root_name;
+    // The keys that there are already, whose parents are trusted.
+    std::vector<std::string> blobs;
     FairQueue::Options queue;
     // How often an idle TPM is asked whether it is there, for Health; zero for never.
     std::chrono::milliseconds probe_interval{5000};
   };
 
-  // Create does not wait for the TPM. INVALID_ARGUMENT for a TCTI that is not allowed.
+  // Create does not wait for the TPM. INVALID_ARGUMENT for a TCTI that is not allowed, and for a name that is none.
   static absl::StatusOr<std::unique_ptr<TpmBackend>> Create(Options options);
 
   // CreateOn is Create with a transmission interface of the caller's, for tests.

@@ -12,7 +12,7 @@
 namespace ddskey::tpm {
 namespace {
 
-// How long ESAPI may wait for the rest of an answer whose beginning is there.
+// How long tpm2-tss may wait for the rest of an answer whose beginning is there.
 constexpr int kRestOfAnswerMs = 1000;
 // How long an answer is still welcome at the end.
 constexpr int kLastAnswerMs = 500;
@@ -35,11 +35,16 @@ absl::StatusOr<std::unique_ptr<TpmConnection>> TpmConnection::Open(const TctiOpe
   if (!tcti.ok()) return tcti.status();
   ESYS_CONTEXT* esys = nullptr;
   RETURN_IF_ERROR(FromTss(Esys_Initialize(&esys, tcti->get(), nullptr), "starting to talk to the TPM"));
-  return std::unique_ptr<TpmConnection>(new TpmConnection(*std::move(tcti), esys, monitor, stop_fd));
+  TSS2_SYS_CONTEXT* sys = nullptr;
+  if (const TSS2_RC rc = Esys_GetSysContext(esys, &sys); rc != TSS2_RC_SUCCESS) {
+    Esys_Finalize(&esys);
+    return FromTss(rc, "starting to talk to the TPM");
+  }
+  return std::unique_ptr<TpmConnection>(new TpmConnection(*std::move(tcti), esys, sys, monitor, stop_fd));
 }
 
-TpmConnection::TpmConnection(Tcti tcti, ESYS_CONTEXT* esys, DeviceMonitor& monitor, int stop_fd)
-    : tcti_(std::move(tcti)), esys_(esys), monitor_(monitor), stop_fd_(stop_fd) {}
+TpmConnection::TpmConnection(Tcti tcti, ESYS_CONTEXT* esys, TSS2_SYS_CONTEXT* sys, DeviceMonitor& monitor, int stop_fd)
+    : tcti_(std::move(tcti)), esys_(esys), sys_(sys), monitor_(monitor), stop_fd_(stop_fd) {}
 
 TpmConnection::~TpmConnection() { Esys_Finalize(&esys_); }
 
@@ -51,9 +56,11 @@ TSS2_RC TpmConnection::Await() {
   TSS2_TCTI_POLL_HANDLE handle = {};
   size_t handles = 1;
   if (Tss2_Tcti_GetPollHandles(tcti_.get(), &handle, &handles) != TSS2_RC_SUCCESS || handles != 1) {
-    return Esys_SetTimeout(esys_, TSS2_TCTI_TIMEOUT_BLOCK);
+    timeout_ = TSS2_TCTI_TIMEOUT_BLOCK;
+    return Esys_SetTimeout(esys_, timeout_);
   }
-  Esys_SetTimeout(esys_, kRestOfAnswerMs);
+  timeout_ = kRestOfAnswerMs;
+  Esys_SetTimeout(esys_, timeout_);
   std::array<pollfd, 2> events = {pollfd{handle.fd, POLLIN, 0}, pollfd{stop_fd_, POLLIN, 0}};
   const auto end = std::chrono::steady_clock::now() + kSilence;
   for (;;) {

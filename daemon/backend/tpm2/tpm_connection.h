@@ -2,6 +2,7 @@
 #define DAEMON_BACKEND_TPM2_TPM_CONNECTION_H_
 
 #include <tss2/tss2_esys.h>
+#include <tss2/tss2_sys.h>
 #include <tss2/tss2_tcti.h>
 
 #include <chrono>
@@ -30,7 +31,7 @@ using TctiOpener = std::function<absl::StatusOr<Tcti>()>;
 // LoaderOpener opens what LoaderString returned, through tpm2-tss's loader.
 TctiOpener LoaderOpener(std::string loader_string);
 
-// TpmConnection is an ESYS context and the transmission interface under it, for one thread.
+// TpmConnection is an ESYS context, the SYS context in it, and the transmission interface under both, for one thread.
 //
 // Where the interface has a handle to poll (device, tabrmd, mssim), the wait for an answer ends half a second after
 // `stop_fd` became readable, and after `kSilence`. That of swtpm has none, and connecting has none anywhere (tabrmd
@@ -72,17 +73,31 @@ class TpmConnection {
     return Execute(start, finish, [] {});
   }
 
-  // esys is for calls that send nothing.
-  ESYS_CONTEXT* esys() const { return esys_; }
+  // Transact is Execute for the command that SAPI has prepared in `sys`.
+  template <typename Meanwhile>
+  TSS2_RC Transact(Meanwhile meanwhile, std::chrono::seconds patience = kPatience) {
+    return Execute([this](ESYS_CONTEXT*) { return Tss2_Sys_ExecuteAsync(sys_); },
+                   [this](ESYS_CONTEXT*) { return Tss2_Sys_ExecuteFinish(sys_, timeout_); }, meanwhile, patience);
+  }
+  TSS2_RC Transact() {
+    return Transact([] {});
+  }
+
+  // sys is for preparing commands and completing their answers.
+  TSS2_SYS_CONTEXT* sys() const { return sys_; }
 
  private:
-  TpmConnection(Tcti tcti, ESYS_CONTEXT* esys, DeviceMonitor& monitor, int stop_fd);
+  TpmConnection(Tcti tcti, ESYS_CONTEXT* esys, TSS2_SYS_CONTEXT* sys, DeviceMonitor& monitor, int stop_fd);
 
   static bool IsTryAgain(TSS2_RC rc);
   TSS2_RC Await();
 
   Tcti tcti_;
   ESYS_CONTEXT* esys_;
+  // What ESAPI itself uses; between two of its calls it is ours.
+  TSS2_SYS_CONTEXT* const sys_;
+  // How long SAPI may wait for an answer, or the rest of one.
+  int32_t timeout_ = TSS2_TCTI_TIMEOUT_BLOCK;
   DeviceMonitor& monitor_;
   const int stop_fd_;
 };

@@ -3,13 +3,13 @@
 #include <string.h>
 
 #include <algorithm>
-#include <array>
 #include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "daemon/backend/derive_secret.h"
+#include "daemon/backend/tpm2/session_salt.h"
 #include "daemon/backend/tpm2/templates.h"
 #include "proto/contract/secret_access.h"
 #include "proto/contract/status_macros.h"
@@ -17,8 +17,6 @@
 namespace ddskey::tpm {
 namespace {
 
-// TCG Registry of Reserved TPM 2.0 Handles: the storage root key.
-constexpr TPM2_HANDLE kStorageRoot = 0x81000001;
 constexpr size_t kPlaces = 3;
 constexpr UINT32 kMostHandles = 64;
 constexpr size_t kSaltSize = 32;
@@ -28,15 +26,6 @@ constexpr TPM2B_DATA kNoData = {};
 constexpr TPML_PCR_SELECTION kNoPcrs = {};
 // The ticket that is none (TPM 2.0 Part 2, 10.7.2).
 constexpr TPMT_TK_HASHCHECK kNotRestricted = {TPM2_ST_HASHCHECK, TPM2_RH_NULL, {}};
-
-bool SameName(const TPM2B_NAME& a, const TPM2B_NAME& b) {
-  return a.size == b.size && memcmp(a.name, b.name, a.size) == 0;
-}
-
-bool IsAuthFailure(TSS2_RC rc) {
-  const auto code = TpmCode(rc);
-  return code == TPM2_RC_AUTH_FAIL || code == TPM2_RC_BAD_AUTH;
-}
 
 // DataLoss keeps the raw code of `cause`.
 absl::Status DataLoss(const absl::Status& cause, const char* message) {
@@ -73,14 +62,22 @@ std::string Describe(const TPML_TAGGED_TPM_PROPERTY& properties) {
 
 }  // namespace
 
-TpmDevice::TpmDevice(TctiOpener opener, const CryptoLibrary& library, std::optional<AuthSecret> secret,
-                     DeviceMonitor& monitor, int stop_fd)
-    : opener_(std::move(opener)), library_(library), secret_(std::move(secret)), monitor_(monitor), stop_fd_(stop_fd) {}
+TpmDevice::TpmDevice(TctiOpener opener, const CryptoLibrary& library, std::unique_ptr<SessionCrypto> crypto,
+                     DeviceSetup setup, DeviceMonitor& monitor, int stop_fd)
+    : opener_(std::move(opener)),
+      library_(library),
+      crypto_(std::move(crypto)),
+      secret_(std::move(setup.secret)),
+      monitor_(monitor),
+      stop_fd_(stop_fd),
+      parents_(library, std::move(setup.parent_auth), std::move(setup.trust),
+               [this] { return MakeRoom(kPlaces - 1); }) {}
 
 void TpmDevice::Leave() {
   if (connection_ == nullptr) return;
-  for (const Loaded& loaded : loaded_) Flush(loaded.handle);
-  if (primary_.has_value()) Flush(primary_->handle);
+  for (const Loaded& loaded : loaded_) channel_->Flush(loaded.handle);
+  parents_.Flush(*channel_);
+  channel_->End();
   Forget();
 }
 
@@ -94,11 +91,12 @@ absl::Status TpmDevice::EnsureReady() {
   if (ready_) return absl::OkStatus();
   if (connection_ == nullptr) {
     ASSIGN_OR_RETURN(connection_, TpmConnection::Open(opener_, monitor_, stop_fd_));
+    channel_ = std::make_unique<TpmChannel>(*connection_, library_, *crypto_);
   }
   RETURN_IF_ERROR(Identify());
   RETURN_IF_ERROR(AskAlgorithms());
-  RETURN_IF_ERROR(FindPersistentParent());
-  if (!persistent_.has_value()) RETURN_IF_ERROR(EnsurePrimary());
+  RETURN_IF_ERROR(parents_.Find(*channel_));
+  monitor_.SetStorageRoot(parents_.Describe());
   ready_ = true;
   return absl::OkStatus();
 }
@@ -154,87 +152,43 @@ absl::Status TpmDevice::CheckAlgorithm(KeyAlgorithm algorithm) const {
                                                "; it makes ", names, ", and another backend may make more"));
 }
 
-absl::Status TpmDevice::FindPersistentParent() {
-  persistent_.reset();
-  if (persistent_locked_) return absl::OkStatus();
-  ESYS_TR handle = ESYS_TR_NONE;
-  TSS2_RC rc = connection_->Execute(
-      [](ESYS_CONTEXT* esys) {
-        return Esys_TR_FromTPMPublic_Async(esys, kStorageRoot, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE);
-      },
-      [&](ESYS_CONTEXT* esys) { return Esys_TR_FromTPMPublic_Finish(esys, &handle); });
-  if (TpmCode(rc) == TPM2_RC_HANDLE) return absl::OkStatus();
-  RETURN_IF_ERROR(FromTss(rc, "looking for the TPM's storage root key"));
-  TPM2B_PUBLIC* raw = nullptr;
-  rc = connection_->Execute(
-      [&](ESYS_CONTEXT* esys) { return Esys_ReadPublic_Async(esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE); },
-      [&](ESYS_CONTEXT* esys) { return Esys_ReadPublic_Finish(esys, &raw, nullptr, nullptr); });
-  RETURN_IF_ERROR(FromTss(rc, "reading the TPM's storage root key"));
-  const EsysPtr<TPM2B_PUBLIC> public_area(raw);
-  if (!IsUsableParent(*public_area)) {
-    Esys_TR_Close(connection_->esys(), &handle);
-    return absl::OkStatus();
+// Protected does `call` in a session. That the TPM refuses an authorisation value is believed the second time, after
+// everything was loaded again: the TPM may have been reset behind our back, or somebody may have changed how the
+// session began, or made a refusal up, from which a session does not recover.
+absl::Status TpmDevice::Protected(const StorageKey& parent, const TpmChannel::Call& call) {
+  RETURN_IF_ERROR(parents_.BeginSession(*channel_, parent));
+  const absl::Status status = channel_->Protected(call);
+  const TPM2B_NAME& entity = call.command.names.front();
+  const bool suspected = suspect_.has_value() && SameName(*suspect_, entity);
+  const auto raw = RawTss(status);
+  const bool refused = raw.has_value() && TpmCode(*raw) == TPM2_RC_BAD_AUTH;
+  if (refused && !suspected) {
+    suspect_ = entity;
+    absl::Status doubtful = absl::UnavailableError(status.message());
+    doubtful.SetPayload(kTssPayload, *status.GetPayload(kTssPayload));
+    return doubtful;
   }
-  ASSIGN_OR_RETURN(const TPM2B_NAME name, NameOf(handle));
-  persistent_ = Parent{handle, name};
-  return absl::OkStatus();
-}
-
-absl::Status TpmDevice::EnsurePrimary() {
-  if (primary_.has_value()) return absl::OkStatus();
-  RETURN_IF_ERROR(MakeRoom(kPlaces - 1));
-  const TPM2B_SENSITIVE_CREATE sensitive = {};
-  const TPM2B_PUBLIC public_area = SrkTemplate();
-  ESYS_TR handle = ESYS_TR_NONE;
-  const TSS2_RC rc = connection_->Execute(
-      [&](ESYS_CONTEXT* esys) {
-        return Esys_CreatePrimary_Async(esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
-                                        &sensitive, &public_area, &kNoData, &kNoPcrs);
-      },
-      [&](ESYS_CONTEXT* esys) { return Esys_CreatePrimary_Finish(esys, &handle, nullptr, nullptr, nullptr, nullptr); },
-      [] {}, TpmConnection::kPatienceForCreation);
-  if (IsAuthFailure(rc)) {
-    return FromTss(
-        rc,
-        "deriving the storage root key, as the TPM's owner hierarchy has a password: make the key persistent "
-        "at 0x81000001 without a password, which");
-  }
-  RETURN_IF_ERROR(FromTss(rc, "deriving the TPM's storage root key"));
-  ASSIGN_OR_RETURN(const TPM2B_NAME name, NameOf(handle));
-  primary_ = Parent{handle, name};
-  return absl::OkStatus();
-}
-
-absl::StatusOr<TPM2B_NAME> TpmDevice::NameOf(ESYS_TR handle) const {
-  TPM2B_NAME* raw = nullptr;
-  RETURN_IF_ERROR(FromTss(Esys_TR_GetName(connection_->esys(), handle, &raw), "naming a TPM key"));
-  return *EsysPtr<TPM2B_NAME>(raw);
-}
-
-absl::StatusOr<ESYS_TR> TpmDevice::ParentNamed(const TPM2B_NAME& name) {
-  if (persistent_.has_value() && SameName(persistent_->name, name)) return persistent_->handle;
-  RETURN_IF_ERROR(EnsurePrimary());
-  if (SameName(primary_->name, name)) return primary_->handle;
-  return absl::DataLossError("the stored key was made by another TPM, or before this TPM was cleared");
+  // Errors that something is done about, as that the TPM is full, are on the way to the second time.
+  const bool on_the_way = !status.ok() && !refused && RecoveryFor(status) != Recovery::kNone;
+  if (!on_the_way && (suspected || !status.ok())) suspect_.reset();
+  return status;
 }
 
 absl::StatusOr<SealedKey> TpmDevice::Create(const CreateRequest& request) {
   RETURN_IF_ERROR(EnsureReady());
   RETURN_IF_ERROR(CheckAlgorithm(request.algorithm));
-  if (persistent_.has_value()) {
-    auto key = CreateUnder(*persistent_, request);
-    const auto raw = RawTss(key.status());
-    if (!raw.has_value() || !IsAuthFailure(*raw)) return key;
-    // Somebody gave it a password; noDA makes sure that finding out cost nothing.
-    persistent_locked_ = true;
-    Esys_TR_Close(connection_->esys(), &persistent_->handle);
-    persistent_.reset();
+  ASSIGN_OR_RETURN(const StorageKey* parent, parents_.ForNewKey(*channel_));
+  auto key = CreateUnder(*parent, request);
+  if (absl::IsFailedPrecondition(key.status()) && IsAuthFailure(key.status()) && parents_.GiveUp(*parent)) {
+    ASSIGN_OR_RETURN(parent, parents_.ForNewKey(*channel_));
+    key = CreateUnder(*parent, request);
   }
-  RETURN_IF_ERROR(EnsurePrimary());
-  return CreateUnder(*primary_, request);
+  if (key.ok()) parents_.Know(parent->name);
+  monitor_.SetStorageRoot(parents_.Describe());
+  return key;
 }
 
-absl::StatusOr<SealedKey> TpmDevice::CreateUnder(const Parent& parent, const CreateRequest& request) {
+absl::StatusOr<SealedKey> TpmDevice::CreateUnder(const StorageKey& parent, const CreateRequest& request) {
   KeyBlob blob;
   blob.parent = parent.name;
   if (secret_.has_value()) {
@@ -242,51 +196,49 @@ absl::StatusOr<SealedKey> TpmDevice::CreateUnder(const Parent& parent, const Cre
     blob.secret_id = secret_->id;
     ASSIGN_OR_RETURN(blob.salt, RandomOctets(library_, kSaltSize));
   }
-  TPM2B_SENSITIVE_CREATE sensitive = {};
-  ASSIGN_OR_RETURN(sensitive.sensitive.userAuth, AuthFor(blob));
+  ASSIGN_OR_RETURN(const std::optional<SecretBytes> auth, AuthFor(blob));
   const TPM2B_PUBLIC public_template = KeyTemplate(request.algorithm, request.purpose);
-  RETURN_IF_ERROR(MakeRoomUnder(parent.handle));
-  TPM2B_PRIVATE* raw_private = nullptr;
-  TPM2B_PUBLIC* raw_public = nullptr;
-  const TSS2_RC rc = connection_->Execute(
-      [&](ESYS_CONTEXT* esys) {
-        return Esys_Create_Async(esys, parent.handle, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive,
-                                 &public_template, &kNoData, &kNoPcrs);
-      },
-      [&](ESYS_CONTEXT* esys) {
-        return Esys_Create_Finish(esys, &raw_private, &raw_public, nullptr, nullptr, nullptr);
-      },
-      [] {}, TpmConnection::kPatienceForCreation);
+  RETURN_IF_ERROR(MakeRoomUnder(parent));
+  TPM2B_SENSITIVE_CREATE sensitive = {};
+  if (auth.has_value()) {
+    const std::span<const uint8_t> octets = auth->Reveal(SecretAccess());
+    sensitive.sensitive.userAuth.size = static_cast<UINT16>(octets.size());
+    std::copy(octets.begin(), octets.end(), sensitive.sensitive.userAuth.buffer);
+  }
+  const absl::Status creating = Protected(
+      parent,
+      {.command = {.code = TPM2_CC_Create,
+                   .names = {&parent.name, 1},
+                   .auth = parent.auth,
+                   .attributes = TPMA_SESSION_DECRYPT | TPMA_SESSION_ENCRYPT},
+       .doing = "making a key in the TPM",
+       .prepare =
+           [&](TSS2_SYS_CONTEXT* sys) {
+             return Tss2_Sys_Create_Prepare(sys, parent.handle, &sensitive, &public_template, &kNoData, &kNoPcrs);
+           },
+       .complete =
+           [&](TSS2_SYS_CONTEXT* sys) {
+             TPM2B_CREATION_DATA creation = {};
+             TPM2B_DIGEST hash = {};
+             TPMT_TK_CREATION ticket = {};
+             return Tss2_Sys_Create_Complete(sys, &blob.private_area, &blob.public_area, &creation, &hash, &ticket);
+           },
+       .patience = TpmConnection::kPatienceForCreation});
   explicit_bzero(&sensitive, sizeof(sensitive));
-  RETURN_IF_ERROR(FromTss(rc, "making a key in the TPM"));
-  const EsysPtr<TPM2B_PRIVATE> private_area(raw_private);
-  const EsysPtr<TPM2B_PUBLIC> public_area(raw_public);
-  if (!IsFromTemplate(*public_area, request.algorithm, request.purpose)) {
+  RETURN_IF_ERROR(creating);
+  if (!IsFromTemplate(blob.public_area, request.algorithm, request.purpose)) {
     return absl::InternalError("the TPM made another key than it was asked for");
   }
-  blob.public_area = *public_area;
-  blob.private_area = *private_area;
   SealedKey sealed{request.algorithm, request.purpose, "", ""};
-  ASSIGN_OR_RETURN(sealed.public_key, PublicKeyInfo(library_, *public_area));
+  ASSIGN_OR_RETURN(sealed.public_key, PublicKeyInfo(library_, blob.public_area));
   ASSIGN_OR_RETURN(sealed.blob, SerializeBlob(blob));
   return sealed;
 }
 
-absl::StatusOr<TPM2B_AUTH> TpmDevice::AuthFor(const KeyBlob& blob) const {
-  TPM2B_AUTH auth = {};
-  if (!blob.has_auth) return auth;
-  ASSIGN_OR_RETURN(const SecretBytes derived, DeriveSecret(library_, secret_->value, blob.salt, kAuthLabel));
-  const std::span<const uint8_t> octets = derived.Reveal(SecretAccess());
-  auth.size = static_cast<UINT16>(octets.size());
-  std::copy(octets.begin(), octets.end(), auth.buffer);
-  return auth;
-}
-
-absl::Status TpmDevice::SetAuth(ESYS_TR handle, const KeyBlob& blob) {
-  ASSIGN_OR_RETURN(TPM2B_AUTH auth, AuthFor(blob));
-  const TSS2_RC rc = Esys_TR_SetAuth(connection_->esys(), handle, &auth);
-  explicit_bzero(&auth, sizeof(auth));
-  return FromTss(rc, "setting the authorisation of a TPM key");
+absl::StatusOr<std::optional<SecretBytes>> TpmDevice::AuthFor(const KeyBlob& blob) const {
+  if (!blob.has_auth) return std::nullopt;
+  ASSIGN_OR_RETURN(SecretBytes derived, DeriveSecret(library_, secret_->value, blob.salt, kAuthLabel));
+  return derived;
 }
 
 // CheckBlob holds the label of a key against what the TPM will load.
@@ -315,48 +267,67 @@ absl::StatusOr<TpmDevice::Loaded*> TpmDevice::Load(const SealedKey& key) {
   }
   ASSIGN_OR_RETURN(const KeyBlob blob, CheckBlob(key));
   ASSIGN_OR_RETURN(EvpKey public_key, library_.ParsePublicKeyInfo(key.algorithm, key.public_key));
-  ASSIGN_OR_RETURN(const ESYS_TR parent, ParentNamed(blob.parent));
-  RETURN_IF_ERROR(MakeRoomUnder(parent));
-  ESYS_TR handle = ESYS_TR_NONE;
-  const absl::Status loading =
-      FromTss(connection_->Execute(
-                  [&](ESYS_CONTEXT* esys) {
-                    return Esys_Load_Async(esys, parent, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
-                                           &blob.private_area, &blob.public_area);
-                  },
-                  [&](ESYS_CONTEXT* esys) { return Esys_Load_Finish(esys, &handle); }),
-              "loading a TPM key");
+  ASSIGN_OR_RETURN(std::optional<SecretBytes> auth, AuthFor(blob));
+  ASSIGN_OR_RETURN(const TPM2B_NAME name, NameOf(library_, blob.public_area));
+  ASSIGN_OR_RETURN(const StorageKey* const parent, parents_.Named(*channel_, blob.parent));
+  RETURN_IF_ERROR(MakeRoomUnder(*parent));
+  TPM2_HANDLE handle = 0;
+  const absl::Status loading = Protected(
+      *parent, {.command = {.code = TPM2_CC_Load,
+                            .names = {&parent->name, 1},
+                            .auth = parent->auth,
+                            .attributes = TPMA_SESSION_DECRYPT | TPMA_SESSION_ENCRYPT},
+                .doing = "loading a TPM key",
+                .prepare =
+                    [&](TSS2_SYS_CONTEXT* sys) {
+                      return Tss2_Sys_Load_Prepare(sys, parent->handle, &blob.private_area, &blob.public_area);
+                    },
+                .complete =
+                    [&](TSS2_SYS_CONTEXT* sys) {
+                      TPM2B_NAME told = {};
+                      return Tss2_Sys_Load_Complete(sys, &handle, &told);
+                    }});
   if (!loading.ok()) {
     // What the TPM itself finds wrong with a well-formed blob is the blob.
     if (absl::IsUnavailable(loading) || absl::IsResourceExhausted(loading)) return loading;
+    if (IsAuthFailure(loading)) {
+      const bool other = parents_.GiveUp(*parent);
+      return other ? parents_.Named(*channel_, blob.parent).status() : loading;
+    }
     return DataLoss(loading, "the stored key does not load: it was made by another TPM or is damaged");
   }
-  loaded_.push_front({key, handle, std::move(public_key)});
-  RETURN_IF_ERROR(SetAuth(handle, blob));
+  loaded_.push_front({key, handle, name, blob.parent, std::move(public_key), std::move(auth)});
   return &loaded_.front();
 }
 
-absl::StatusOr<TpmDevice::Signed> TpmDevice::Sign(const SignRequest& request, const std::function<void()>& meanwhile) {
+absl::StatusOr<KeyDevice::Signed> TpmDevice::Sign(const SignRequest& request, const std::function<void()>& meanwhile) {
   RETURN_IF_ERROR(EnsureReady());
-  ASSIGN_OR_RETURN(Loaded * loaded, Load(request.key));
+  ASSIGN_OR_RETURN(Loaded* const loaded, Load(request.key));
+  ASSIGN_OR_RETURN(const StorageKey* const parent, parents_.Named(*channel_, loaded->parent));
   TPM2B_DIGEST digest = {};
   digest.size = static_cast<UINT16>(request.digest.size());
   std::copy(request.digest.begin(), request.digest.end(), digest.buffer);
   const TPMT_SIG_SCHEME scheme = SchemeOf(request.scheme);
-  TPMT_SIGNATURE* raw = nullptr;
-  const TSS2_RC rc = connection_->Execute(
-      [&](ESYS_CONTEXT* esys) {
-        return Esys_Sign_Async(esys, loaded->handle, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &digest, &scheme,
-                               &kNotRestricted);
-      },
-      [&](ESYS_CONTEXT* esys) { return Esys_Sign_Finish(esys, &raw); }, meanwhile);
-  const absl::Status signing = FromTss(rc, "signing with a TPM key");
-  if (IsAuthFailure(rc)) {
+  TPMT_SIGNATURE made = {};
+  const absl::Status signing = Protected(
+      *parent,
+      {.command = {.code = TPM2_CC_Sign,
+                   .names = {&loaded->name, 1},
+                   .auth = loaded->auth.has_value() ? &*loaded->auth : nullptr,
+                   // The answer cannot be encrypted, as it begins with no sized buffer; a signature is no secret.
+                   .attributes = TPMA_SESSION_DECRYPT},
+       .doing = "signing with a TPM key",
+       .prepare =
+           [&](TSS2_SYS_CONTEXT* sys) {
+             return Tss2_Sys_Sign_Prepare(sys, loaded->handle, &digest, &scheme, &kNotRestricted);
+           },
+       .complete = [&](TSS2_SYS_CONTEXT* sys) { return Tss2_Sys_Sign_Complete(sys, &made); },
+       .meanwhile = meanwhile});
+  if (IsAuthFailure(signing) && !absl::IsUnavailable(signing)) {
     return DataLoss(signing, "the stored key does not accept its authorisation: it is damaged");
   }
   RETURN_IF_ERROR(signing);
-  const EsysPtr<TPMT_SIGNATURE> owned(raw);
-  std::optional<Signature> signature = ToSignature(*owned, request.scheme);
+  std::optional<Signature> signature = ToSignature(made, request.scheme);
   if (!signature.has_value()) return absl::InternalError("the TPM gave a signature of another kind than asked for");
   EVP_PKEY_up_ref(loaded->public_key.get());
   return Signed{*std::move(signature), EvpKey(loaded->public_key.get())};
@@ -365,27 +336,24 @@ absl::StatusOr<TpmDevice::Signed> TpmDevice::Sign(const SignRequest& request, co
 // MakeRoom flushes the keys that were not used for the longest time until at most `keys` are loaded.
 absl::Status TpmDevice::MakeRoom(size_t keys) {
   while (loaded_.size() > keys) {
-    RETURN_IF_ERROR(FromTss(Flush(loaded_.back().handle), "making room in the TPM"));
+    RETURN_IF_ERROR(FromTss(channel_->Flush(loaded_.back().handle), "making room in the TPM"));
     loaded_.pop_back();
   }
   return absl::OkStatus();
 }
 
 // MakeRoomUnder leaves a place for another object under `parent`, which takes a place itself, even a persistent one.
-absl::Status TpmDevice::MakeRoomUnder(ESYS_TR parent) {
-  const bool idle_primary = primary_.has_value() && primary_->handle != parent;
-  return MakeRoom(kPlaces - 2 - (idle_primary ? 1 : 0));
-}
-
-TSS2_RC TpmDevice::Flush(ESYS_TR handle) {
-  return connection_->Execute([&](ESYS_CONTEXT* esys) { return Esys_FlushContext_Async(esys, handle); },
-                              [](ESYS_CONTEXT* esys) { return Esys_FlushContext_Finish(esys); });
+absl::Status TpmDevice::MakeRoomUnder(const StorageKey& parent) {
+  return MakeRoom(kPlaces - 2 - (parents_.TakesPlaceBeside(parent) ? 1 : 0));
 }
 
 void TpmDevice::Recover(Recovery recovery) {
   switch (recovery) {
     case Recovery::kNone:
     case Recovery::kRepeat:
+      break;
+    case Recovery::kNewSession:
+      if (channel_ != nullptr) channel_->End();
       break;
     case Recovery::kForget:
       Forget();
@@ -403,6 +371,7 @@ void TpmDevice::Recover(Recovery recovery) {
       Forget();
       // What answers next may be another TPM.
       asked_algorithms_ = false;
+      channel_.reset();
       connection_.reset();
       break;
   }
@@ -410,41 +379,30 @@ void TpmDevice::Recover(Recovery recovery) {
 
 // Forget drops the handles of everything loaded, which is gone or not ours any more.
 void TpmDevice::Forget() {
-  if (connection_ != nullptr) {
-    for (Loaded& loaded : loaded_) Esys_TR_Close(connection_->esys(), &loaded.handle);
-    for (std::optional<Parent>* parent : {&primary_, &persistent_}) {
-      if (parent->has_value()) Esys_TR_Close(connection_->esys(), &(*parent)->handle);
-    }
-  }
+  if (channel_ != nullptr) channel_->Forget();
   loaded_.clear();
-  primary_.reset();
-  persistent_.reset();
-  persistent_locked_ = false;
+  parents_.Forget();
   ready_ = false;
 }
 
-// FlushAll empties the TPM of loaded objects, whoever loaded them.
+// FlushAll empties the TPM of loaded objects and sessions, whoever loaded them.
 void TpmDevice::FlushAll() {
   Forget();
-  TPMI_YES_NO more = 0;
-  TPMS_CAPABILITY_DATA* raw = nullptr;
-  const TSS2_RC rc = connection_->Execute(
-      [](ESYS_CONTEXT* esys) {
-        return Esys_GetCapability_Async(esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES,
-                                        TPM2_TRANSIENT_FIRST, kMostHandles);
-      },
-      [&](ESYS_CONTEXT* esys) { return Esys_GetCapability_Finish(esys, &more, &raw); });
-  if (rc != TSS2_RC_SUCCESS) return;
-  const EsysPtr<TPMS_CAPABILITY_DATA> data(raw);
-  const TPML_HANDLE& handles = data->data.handles;
-  for (const TPM2_HANDLE number : std::span(handles.handle, std::min<size_t>(handles.count, TPM2_MAX_CAP_HANDLES))) {
-    ESYS_TR handle = ESYS_TR_NONE;
-    const TSS2_RC found = connection_->Execute(
+  for (const TPM2_HANDLE first : {TPM2_TRANSIENT_FIRST, TPM2_LOADED_SESSION_FIRST}) {
+    TPMI_YES_NO more = 0;
+    TPMS_CAPABILITY_DATA* raw = nullptr;
+    const TSS2_RC rc = connection_->Execute(
         [&](ESYS_CONTEXT* esys) {
-          return Esys_TR_FromTPMPublic_Async(esys, number, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE);
+          return Esys_GetCapability_Async(esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, first,
+                                          kMostHandles);
         },
-        [&](ESYS_CONTEXT* esys) { return Esys_TR_FromTPMPublic_Finish(esys, &handle); });
-    if (found != TSS2_RC_SUCCESS || Flush(handle) != TSS2_RC_SUCCESS) return;
+        [&](ESYS_CONTEXT* esys) { return Esys_GetCapability_Finish(esys, &more, &raw); });
+    if (rc != TSS2_RC_SUCCESS) return;
+    const EsysPtr<TPMS_CAPABILITY_DATA> data(raw);
+    const TPML_HANDLE& handles = data->data.handles;
+    for (const TPM2_HANDLE handle : std::span(handles.handle, std::min<size_t>(handles.count, TPM2_MAX_CAP_HANDLES))) {
+      if (channel_->Flush(handle) != TSS2_RC_SUCCESS) return;
+    }
   }
 }
 

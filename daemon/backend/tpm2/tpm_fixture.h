@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <memory>
 #include <mutex>
@@ -16,6 +18,8 @@
 #include "daemon/backend/secret_source.h"
 #include "daemon/backend/tpm2/tpm_backend.h"
 #include "daemon/backend/tpm2/wiretap.h"
+#include "proto/contract/secret_access.h"
+#include "proto/contract/secret_bytes.h"
 #include "test/support/process.h"
 #include "test/support/status_matchers.h"
 #include "test/support/swtpm.h"
@@ -28,6 +32,8 @@ class TpmFixture : public ::testing::Test {
  protected:
   using SignFuture = std::future<absl::StatusOr<Signature>>;
 
+  static constexpr char kStorageAttributes[] =
+      "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|restricted|decrypt|noda";
   static constexpr auto kScheme = SignatureScheme::kEcdsaSha256;
 
   static WorkOptions In(std::chrono::nanoseconds time) {
@@ -45,6 +51,7 @@ class TpmFixture : public ::testing::Test {
       source.file = secret_file;
       options.auth_secret = *LoadSecret(source);
     }
+    if (adjust_) adjust_(options);
     backend_ = *TpmBackend::CreateOn(TappedOpener(tpm_.tcti(), tap_), std::move(options));
   }
 
@@ -81,6 +88,25 @@ class TpmFixture : public ::testing::Test {
     return test::Run(command);
   }
 
+  // Secret is the octets of `text`.
+  static SecretBytes Secret(const std::string& text) {
+    SecretBytes secret = *SecretBytes::Allocate(text.size());
+    std::copy(text.begin(), text.end(), secret.Reveal(SecretAccess()).begin());
+    return secret;
+  }
+
+  // MakeStorageRoot puts a storage root key at 0x81000001.
+  bool MakeStorageRoot(const std::string& attributes = kStorageAttributes, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> command = {"tpm2_createprimary", "-C", "o", "-G", "rsa2048", "-a", attributes, "-c",
+                                        dir_.File("primary")};
+    command.insert(command.end(), more.begin(), more.end());
+    return Tool(command) == 0 &&
+           Tool({"tpm2_evictcontrol", "-C", "o", "-c", dir_.File("primary"), "0x81000001"}) == 0 &&
+           Tool({"tpm2_flushcontext", "-t"}) == 0;
+  }
+
+  // What Make does to the options of a backend.
+  std::function<void(TpmBackend::Options&)> adjust_;
   const std::unique_ptr<CryptoLibrary> library_ = *CryptoLibrary::Create();
   const std::shared_ptr<Wiretap> tap_ = std::make_shared<Wiretap>();
   test::TempDir dir_;

@@ -18,24 +18,22 @@ DeviceQueue::Time Now() { return std::chrono::steady_clock::now(); }
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<TpmOwner>> TpmOwner::Create(TctiOpener opener, std::unique_ptr<CryptoLibrary> library,
-                                                           std::optional<AuthSecret> secret,
+absl::StatusOr<std::shared_ptr<TpmOwner>> TpmOwner::Create(std::unique_ptr<CryptoLibrary> library,
+                                                           const DeviceMaker& make_device,
                                                            const FairQueue::Options& queue,
                                                            std::chrono::milliseconds probe_interval) {
   const int stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (stop_fd < 0) return absl::ResourceExhaustedError("no file descriptors left for the TPM backend");
-  return std::shared_ptr<TpmOwner>(
-      new TpmOwner(stop_fd, std::move(opener), std::move(library), std::move(secret), queue, probe_interval));
+  return std::shared_ptr<TpmOwner>(new TpmOwner(stop_fd, std::move(library), make_device, queue, probe_interval));
 }
 
-TpmOwner::TpmOwner(int stop_fd, TctiOpener opener, std::unique_ptr<CryptoLibrary> library,
-                   std::optional<AuthSecret> secret, const FairQueue::Options& queue,
-                   std::chrono::milliseconds probe_interval)
+TpmOwner::TpmOwner(int stop_fd, std::unique_ptr<CryptoLibrary> library, const DeviceMaker& make_device,
+                   const FairQueue::Options& queue, std::chrono::milliseconds probe_interval)
     : stop_fd_(stop_fd),
       probe_interval_(probe_interval),
       library_(std::move(library)),
       queue_(queue, [this] { return monitor_.problem(); }),
-      device_(std::move(opener), *library_, std::move(secret), monitor_, stop_fd),
+      device_(make_device(monitor_, stop_fd)),
       next_probe_(Now()) {}
 
 TpmOwner::~TpmOwner() {
@@ -67,14 +65,14 @@ void TpmOwner::Run() {
     }
   }
   CheckPending();
-  device_.Leave();
+  device_->Leave();
 }
 
 void TpmOwner::Do(DeviceQueue::Turn turn) {
   if (const auto* create = std::get_if<CreateRequest>(&turn.request())) {
     CheckPending();
     auto key = Retry<SealedKey>(
-        turn.deadline(), [&] { return device_.Create(*create); },
+        turn.deadline(), [&] { return device_->Create(*create); },
         [this](Recovery recovery, const absl::Status& failure) { Recover(recovery, failure); },
         [&](std::chrono::milliseconds time) { return Pause(time, turn); });
     Note(key.status());
@@ -91,10 +89,10 @@ void TpmOwner::Do(DeviceQueue::Turn turn) {
   }
 }
 
-absl::StatusOr<TpmDevice::Signed> TpmOwner::Sign(const DeviceQueue::Turn& turn) {
+absl::StatusOr<KeyDevice::Signed> TpmOwner::Sign(const DeviceQueue::Turn& turn) {
   const auto& request = std::get<SignRequest>(turn.request());
-  auto result = Retry<TpmDevice::Signed>(
-      turn.deadline(), [&] { return device_.Sign(request, [this] { CheckPending(); }); },
+  auto result = Retry<KeyDevice::Signed>(
+      turn.deadline(), [&] { return device_->Sign(request, [this] { CheckPending(); }); },
       [this](Recovery recovery, const absl::Status& failure) { Recover(recovery, failure); },
       [&](std::chrono::milliseconds time) { return Pause(time, turn); });
   Note(result.status());
@@ -113,7 +111,7 @@ void TpmOwner::CheckPending() {
 }
 
 void TpmOwner::SignAgain(DeviceQueue::Turn turn) {
-  device_.Recover(Recovery::kForget);
+  device_->Recover(Recovery::kForget);
   auto result = Sign(turn);
   if (!result.ok()) {
     turn.Fail(result.status());
@@ -127,12 +125,12 @@ void TpmOwner::SignAgain(DeviceQueue::Turn turn) {
   }
 }
 
-bool TpmOwner::IsGood(const DeviceQueue::Turn& turn, const TpmDevice::Signed& result) const {
+bool TpmOwner::IsGood(const DeviceQueue::Turn& turn, const KeyDevice::Signed& result) const {
   const auto& request = std::get<SignRequest>(turn.request());
   return library_->Verify(*result.public_key, request.scheme, request.digest, result.signature).ok();
 }
 
-void TpmOwner::Release(DeviceQueue::Turn& turn, TpmDevice::Signed result) {
+void TpmOwner::Release(DeviceQueue::Turn& turn, KeyDevice::Signed result) {
   ++signatures_;
   turn.Finish(std::move(result.signature));
 }
@@ -146,8 +144,10 @@ bool TpmOwner::Pause(std::chrono::milliseconds time, const DeviceQueue::Turn& tu
 }
 
 void TpmOwner::Recover(Recovery recovery, const absl::Status& failure) {
-  device_.Recover(recovery);
-  if (recovery == Recovery::kReconnect || recovery == Recovery::kRepeat) Note(failure);
+  device_->Recover(recovery);
+  if (recovery == Recovery::kReconnect || recovery == Recovery::kRepeat || recovery == Recovery::kNewSession) {
+    Note(failure);
+  }
 }
 
 // Note keeps the health up to date. A key that is damaged says nothing about the TPM.
@@ -166,8 +166,8 @@ void TpmOwner::Note(const absl::Status& status) {
 }
 
 void TpmOwner::Probe() {
-  const absl::Status status = device_.Probe();
-  if (!status.ok()) device_.Recover(RecoveryFor(status));
+  const absl::Status status = device_->Probe();
+  if (!status.ok()) device_->Recover(RecoveryFor(status));
   Note(status);
 }
 

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,9 +15,8 @@
 #include "daemon/backend/device_queue.h"
 #include "daemon/backend/fair_queue.h"
 #include "daemon/backend/tpm2/device_monitor.h"
+#include "daemon/backend/tpm2/key_device.h"
 #include "daemon/backend/tpm2/retry.h"
-#include "daemon/backend/tpm2/tpm_connection.h"
-#include "daemon/backend/tpm2/tpm_device.h"
 
 namespace ddskey::tpm {
 
@@ -29,10 +29,13 @@ namespace ddskey::tpm {
 // The check costs no time of the TPM: it is done while the TPM makes the next signature, if there is one to make.
 class TpmOwner {
  public:
-  // Create fails if there are no descriptors left. `probe_interval` is how often an idle TPM is looked after; zero:
-  // only while it is away.
-  static absl::StatusOr<std::shared_ptr<TpmOwner>> Create(TctiOpener opener, std::unique_ptr<CryptoLibrary> library,
-                                                          std::optional<AuthSecret> secret,
+  // DeviceMaker makes the device, which tells `monitor` about itself and stops waiting when `stop_fd` becomes readable.
+  using DeviceMaker = std::function<std::unique_ptr<KeyDevice>(DeviceMonitor& monitor, int stop_fd)>;
+
+  // Create fails if there are no descriptors left. `library` is for checking signatures, and is there as long as the
+  // device; `probe_interval` is how often an idle TPM is looked after; zero: only while it is away.
+  static absl::StatusOr<std::shared_ptr<TpmOwner>> Create(std::unique_ptr<CryptoLibrary> library,
+                                                          const DeviceMaker& make_device,
                                                           const FairQueue::Options& queue,
                                                           std::chrono::milliseconds probe_interval);
   ~TpmOwner();
@@ -52,18 +55,18 @@ class TpmOwner {
   // Unchecked is a signature that was not compared with its key yet.
   struct Unchecked {
     DeviceQueue::Turn turn;
-    TpmDevice::Signed result;
+    KeyDevice::Signed result;
   };
 
-  TpmOwner(int stop_fd, TctiOpener opener, std::unique_ptr<CryptoLibrary> library, std::optional<AuthSecret> secret,
+  TpmOwner(int stop_fd, std::unique_ptr<CryptoLibrary> library, const DeviceMaker& make_device,
            const FairQueue::Options& queue, std::chrono::milliseconds probe_interval);
 
   void Do(DeviceQueue::Turn turn);
-  absl::StatusOr<TpmDevice::Signed> Sign(const DeviceQueue::Turn& turn);
+  absl::StatusOr<KeyDevice::Signed> Sign(const DeviceQueue::Turn& turn);
   void CheckPending();
   void SignAgain(DeviceQueue::Turn turn);
-  bool IsGood(const DeviceQueue::Turn& turn, const TpmDevice::Signed& result) const;
-  void Release(DeviceQueue::Turn& turn, TpmDevice::Signed result);
+  bool IsGood(const DeviceQueue::Turn& turn, const KeyDevice::Signed& result) const;
+  void Release(DeviceQueue::Turn& turn, KeyDevice::Signed result);
   bool Pause(std::chrono::milliseconds time, const DeviceQueue::Turn& turn);
   void Recover(Recovery recovery, const absl::Status& failure);
   void Note(const absl::Status& status);
@@ -76,7 +79,7 @@ class TpmOwner {
   std::atomic<bool> stopped_ = false;
   std::atomic<uint64_t> signatures_ = 0;
   DeviceQueue queue_;
-  TpmDevice device_;
+  const std::unique_ptr<KeyDevice> device_;
   std::optional<Unchecked> pending_;
   // Works whose signature was wrong.
   std::vector<DeviceQueue::Turn> wrong_;

@@ -19,6 +19,9 @@ struct Meaning {
 };
 
 constexpr char kNoAdvice[] = "";
+// A flag of format 1: the number is that of a parameter. Without it, bit 11 tells sessions from handles (TPM 2.0 Part
+// 2, 6.6.1).
+constexpr TSS2_RC kAboutParameter = 0x40;
 
 // TPM 2.0 Part 2, 6.6.3.
 Meaning MeaningOfTpm(TSS2_RC code) {
@@ -71,8 +74,9 @@ Meaning MeaningOfSoftware(TSS2_RC rc) {
     case TSS2_BASE_RC_IO_ERROR:
     case TSS2_BASE_RC_MALFORMED_RESPONSE:
     case TSS2_BASE_RC_INSUFFICIENT_RESPONSE:
-    case TSS2_BASE_RC_RSP_AUTH_FAILED:
       return {absl::StatusCode::kUnavailable, kNoAdvice};
+    case TSS2_BASE_RC_RSP_AUTH_FAILED:
+      return {absl::StatusCode::kUnavailable, "; somebody or something changes what passes between us and the TPM"};
     case TSS2_BASE_RC_MEMORY:
       return {absl::StatusCode::kResourceExhausted, kNoAdvice};
     default:
@@ -85,7 +89,8 @@ Meaning MeaningOfSoftware(TSS2_RC rc) {
 absl::Status FromTss(TSS2_RC rc, std::string_view doing) {
   if (rc == TSS2_RC_SUCCESS) return absl::OkStatus();
   const std::optional<TSS2_RC> code = TpmCode(rc);
-  const Meaning meaning = code.has_value() ? MeaningOfTpm(*code) : MeaningOfSoftware(rc);
+  Meaning meaning = code.has_value() ? MeaningOfTpm(*code) : MeaningOfSoftware(rc);
+  if (IsAboutSession(rc) || IsAboutHandle(rc)) meaning = {absl::StatusCode::kUnavailable, kNoAdvice};
   absl::Status status(meaning.code, absl::StrCat(std::string(doing), " failed: ", Tss2_RC_Decode(rc), meaning.advice));
   status.SetPayload(kTssPayload, absl::Cord(absl::StrCat(absl::Hex(rc, absl::kZeroPad8))));
   return status;
@@ -104,6 +109,22 @@ std::optional<TSS2_RC> TpmCode(TSS2_RC rc) {
   // Format 1 has the number in bits 8 to 11 and a flag in bit 6 (TPM 2.0 Part 2, 6.6.1).
   if ((code & TPM2_RC_FMT1) != 0) return code & (TPM2_RC_FMT1 | 0x3f);
   return code;
+}
+
+bool IsAboutSession(TSS2_RC rc) {
+  const std::optional<TSS2_RC> code = TpmCode(rc);
+  if (!code.has_value()) return false;
+  if ((rc & TPM2_RC_FMT1) == 0) return *code == TPM2_RC_REFERENCE_S0;
+  return (rc & kAboutParameter) == 0 && (rc & TPM2_RC_S) != 0 && *code != TPM2_RC_BAD_AUTH &&
+         *code != TPM2_RC_AUTH_FAIL;
+}
+
+bool IsAboutHandle(TSS2_RC rc) {
+  const std::optional<TSS2_RC> code = TpmCode(rc);
+  if (!code.has_value()) return false;
+  if ((rc & TPM2_RC_FMT1) == 0) return *code == TPM2_RC_REFERENCE_H0;
+  if (*code == TPM2_RC_HANDLE) return true;
+  return *code == TPM2_RC_VALUE && (rc & (kAboutParameter | TPM2_RC_S)) == 0 && (rc & TPM2_RC_N_MASK) != 0;
 }
 
 }  // namespace ddskey::tpm

@@ -28,6 +28,13 @@ std::optional<TSS2_RC> RawTss(const absl::Status& status);
 // software in between.
 std::optional<TSS2_RC> TpmCode(TSS2_RC rc);
 
+// IsAboutSession tells whether `rc` is what the TPM has against the session of a command, other than that it does not
+// authorise it.
+bool IsAboutSession(TSS2_RC rc);
+
+// IsAboutHandle tells whether `rc` is that a handle of a command names nothing.
+bool IsAboutHandle(TSS2_RC rc);
+
 }  // namespace ddskey::tpm
 
 #endif  // DAEMON_BACKEND_TPM2_TSS_STATUS_H_

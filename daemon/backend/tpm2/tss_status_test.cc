@@ -59,5 +59,20 @@ TEST(TssStatusTest, TpmCodeIsFreeOfNumbersAndLayers) {
   EXPECT_EQ(TpmCode(0xa000a), std::nullopt);
 }
 
+TEST(TssStatusTest, TellsWhatIsAboutSessionsAndHandlesFromWhatIsAboutParameters) {
+  EXPECT_TRUE(IsAboutSession(TPM2_RC_REFERENCE_S0));
+  EXPECT_TRUE(IsAboutSession(TPM2_RC_VALUE + TPM2_RC_S + TPM2_RC_1));
+  EXPECT_TRUE(IsAboutSession(TPM2_RC_NONCE + TPM2_RC_S + TPM2_RC_1));
+  EXPECT_TRUE(IsAboutSession(TSS2_RESMGR_TPM_RC_LAYER + TPM2_RC_HANDLE + TPM2_RC_S + TPM2_RC_1));
+  EXPECT_FALSE(IsAboutSession(TPM2_RC_BAD_AUTH + TPM2_RC_S + TPM2_RC_1));
+  EXPECT_FALSE(IsAboutSession(TPM2_RC_VALUE + TPM2_RC_P + TPM2_RC_1));
+  EXPECT_FALSE(IsAboutSession(TPM2_RC_VALUE + TPM2_RC_1));
+  EXPECT_TRUE(IsAboutHandle(TPM2_RC_VALUE + TPM2_RC_1));
+  EXPECT_TRUE(IsAboutHandle(TPM2_RC_REFERENCE_H0));
+  EXPECT_FALSE(IsAboutHandle(TPM2_RC_VALUE + TPM2_RC_P + TPM2_RC_1));
+  EXPECT_FALSE(IsAboutHandle(TPM2_RC_SUCCESS));
+  EXPECT_FALSE(IsAboutSession(TPM2_RC_SUCCESS));
+}
+
 }  // namespace
 }  // namespace ddskey::tpm

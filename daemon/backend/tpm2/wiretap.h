@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "daemon/backend/tpm2/tcti_name.h"
 #include "daemon/backend/tpm2/tpm_connection.h"
@@ -20,8 +21,8 @@ namespace ddskey::tpm {
 // Wiretap sees, and may change, what passes between a TpmBackend and its TPM; for tests. Thread-safe.
 class Wiretap {
  public:
-  // Change is called with each whole answer, and the code of the command it answers.
-  using Change = std::function<void(TPM2_CC command, std::span<uint8_t> answer)>;
+  // Change is called with each whole command, or answer and the code of the command it answers.
+  using Change = std::function<void(TPM2_CC command, std::span<uint8_t> octets)>;
 
   // count is how often a command was sent.
   int count(TPM2_CC command) const {
@@ -36,23 +37,38 @@ class Wiretap {
     for (const auto& [command, count] : commands_) sum += count;
     return sum;
   }
+  // traffic is all that has passed, commands and answers, as it was sent.
+  std::vector<std::string> traffic() const {
+    const std::lock_guard lock(mutex_);
+    return traffic_;
+  }
+  // SetChange sets what happens to answers, SetCommandChange what happens to commands.
   void SetChange(Change change) {
     const std::lock_guard lock(mutex_);
     change_ = std::move(change);
   }
-  void Sent(TPM2_CC command) {
+  void SetCommandChange(Change change) {
+    const std::lock_guard lock(mutex_);
+    command_change_ = std::move(change);
+  }
+  void Sent(TPM2_CC command, std::span<uint8_t> octets) {
     const std::lock_guard lock(mutex_);
     ++commands_[command];
+    traffic_.emplace_back(octets.begin(), octets.end());
+    if (command_change_) command_change_(command, octets);
   }
   void Answered(TPM2_CC command, std::span<uint8_t> answer) {
     const std::lock_guard lock(mutex_);
+    traffic_.emplace_back(answer.begin(), answer.end());
     if (change_) change_(command, answer);
   }
 
  private:
   mutable std::mutex mutex_;
   std::map<TPM2_CC, int> commands_;
+  std::vector<std::string> traffic_;
   Change change_;
+  Change command_change_;
 };
 
 // TappedTcti is a transmission interface over another one; tpm2-tss sees the first member.
@@ -68,8 +84,9 @@ struct TappedTcti {
     TappedTcti& self = Of(context);
     // TPM 2.0 Part 1, 18: tag, size, code.
     self.command = static_cast<TPM2_CC>(command[6]) << 24 | command[7] << 16 | command[8] << 8 | command[9];
-    self.tap->Sent(self.command);
-    return Tss2_Tcti_Transmit(self.inner.get(), size, command);
+    std::vector<uint8_t> octets(command, command + size);
+    self.tap->Sent(self.command, octets);
+    return Tss2_Tcti_Transmit(self.inner.get(), octets.size(), octets.data());
   }
   static TSS2_RC Receive(TSS2_TCTI_CONTEXT* context, size_t* size, uint8_t* response, int32_t timeout) {
     TappedTcti& self = Of(context);

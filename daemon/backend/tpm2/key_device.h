@@ -1,0 +1,47 @@
+#ifndef DAEMON_BACKEND_TPM2_KEY_DEVICE_H_
+#define DAEMON_BACKEND_TPM2_KEY_DEVICE_H_
+
+#include <functional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "daemon/backend/crypto_library.h"
+#include "daemon/backend/key_backend.h"
+#include "daemon/backend/key_work.h"
+#include "daemon/backend/tpm2/retry.h"
+
+namespace ddskey::tpm {
+
+// KeyDevice does one thing at a time and repeats nothing: a failed call says by RecoveryFor what Recover should do
+// before the next. For one thread.
+class KeyDevice {
+ public:
+  // Signed is a signature, and the key it is to be checked against.
+  struct Signed {
+    Signature signature;
+    EvpKey public_key;
+  };
+
+  // The destructor never waits for the device.
+  virtual ~KeyDevice() = default;
+
+  // Probe connects if need be, and asks something.
+  virtual absl::Status Probe() = 0;
+
+  // Create makes a key. UNIMPLEMENTED if the device makes none of the algorithm.
+  virtual absl::StatusOr<SealedKey> Create(const CreateRequest& request) = 0;
+
+  // Sign makes a signature, not checked yet; `meanwhile` is called while the device works, unless the call fails
+  // before.
+  virtual absl::StatusOr<Signed> Sign(const SignRequest& request, const std::function<void()>& meanwhile) = 0;
+
+  // Recover does what a failed call asks for.
+  virtual void Recover(Recovery recovery) = 0;
+
+  // Leave takes out of the device what is loaded.
+  virtual void Leave() = 0;
+};
+
+}  // namespace ddskey::tpm
+
+#endif  // DAEMON_BACKEND_TPM2_KEY_DEVICE_H_

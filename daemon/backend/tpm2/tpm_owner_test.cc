@@ -1,0 +1,108 @@
+// That no signature leaves TpmOwner unchecked, with a device that may lie; the rest is tested with a real one.
+
+#include "daemon/backend/tpm2/tpm_owner.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "daemon/backend/tpm2/key_device.h"
+#include "test/support/process.h"
+#include "test/support/status_matchers.h"
+
+namespace ddskey::tpm {
+namespace {
+
+using test::StatusIs;
+using ::testing::HasSubstr;
+
+constexpr auto kScheme = SignatureScheme::kEcdsaSha256;
+
+// LyingDevice signs with a key of software, wrongly as often as it is told to.
+class LyingDevice : public KeyDevice {
+ public:
+  LyingDevice(const CryptoLibrary& library, EVP_PKEY& key, std::atomic<int>& lies)
+      : library_(library), key_(key), lies_(lies) {}
+
+  absl::Status Probe() override { return absl::OkStatus(); }
+  absl::StatusOr<SealedKey> Create(const CreateRequest& request) override {
+    return SealedKey{request.algorithm, request.purpose, "blob", *library_.PublicKeyInfo(key_)};
+  }
+  absl::StatusOr<Signed> Sign(const SignRequest& request, const std::function<void()>& meanwhile) override {
+    const bool lie = lies_ > 0 && lies_-- > 0;
+    auto signature = library_.Sign(key_, kScheme, lie ? std::string(32, 'x') : request.digest);
+    meanwhile();
+    EVP_PKEY_up_ref(&key_);
+    return Signed{*std::move(signature), EvpKey(&key_)};
+  }
+  void Recover(Recovery) override {}
+  void Leave() override {}
+
+ private:
+  const CryptoLibrary& library_;
+  EVP_PKEY& key_;
+  std::atomic<int>& lies_;
+};
+
+class TpmOwnerTest : public ::testing::Test {
+ protected:
+  TpmOwnerTest() {
+    auto library = *CryptoLibrary::Create();
+    const CryptoLibrary& used = *library;
+    owner_ = *TpmOwner::Create(
+        std::move(library), [&](DeviceMonitor&, int) { return std::make_unique<LyingDevice>(used, *key_, lies_); }, {},
+        std::chrono::milliseconds(0));
+    thread_ = std::thread([this] { owner_->Run(); });
+  }
+  ~TpmOwnerTest() override {
+    owner_->Stop();
+    thread_.join();
+  }
+
+  std::future<absl::StatusOr<Signature>> Submit(int number) {
+    auto promise = std::make_shared<std::promise<absl::StatusOr<Signature>>>();
+    owner_->queue().Submit(
+        SignRequest{{}, kScheme, Digest(number)},
+        {std::chrono::steady_clock::now() + std::chrono::minutes(1), WorkClass::kCompletion, ""},
+        KeyBackend::SignDone([promise](absl::StatusOr<Signature> made) { promise->set_value(std::move(made)); }));
+    return promise->get_future();
+  }
+  static std::string Digest(int number) { return std::string(31, 'd') + static_cast<char>(number); }
+
+  const std::unique_ptr<CryptoLibrary> library_ = *CryptoLibrary::Create();
+  const EvpKey key_ = *library_->Generate(KeyAlgorithm::kEcP256);
+  std::atomic<int> lies_ = 0;
+  std::shared_ptr<TpmOwner> owner_;
+  std::thread thread_;
+};
+
+TEST_F(TpmOwnerTest, ALyingDeviceIsFoundOutAndItsSignatureDoesNotLeave) {
+  ASSERT_OK(Submit(0).get());
+  lies_ = 2;
+  EXPECT_THAT(Submit(1).get(), StatusIs(absl::StatusCode::kInternal, HasSubstr("wrong signatures")));
+  EXPECT_TRUE(test::WaitFor([&] { return owner_->monitor().problem().find("wrong signatures") != std::string::npos; }));
+  EXPECT_EQ(owner_->signatures(), 1u);
+  EXPECT_OK(Submit(2).get());
+  EXPECT_TRUE(test::WaitFor([&] { return owner_->monitor().problem().empty(); }));
+}
+
+TEST_F(TpmOwnerTest, AWrongSignatureIsMadeAgainWithoutDisturbingOthers) {
+  lies_ = 1;
+  std::vector<std::future<absl::StatusOr<Signature>>> signatures;
+  for (int i = 0; i < 20; ++i) signatures.push_back(Submit(i));
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_OK_AND_ASSIGN(const Signature signature, signatures[i].get());
+    EXPECT_OK(library_->Verify(*key_, kScheme, Digest(i), signature));
+  }
+}
+
+}  // namespace
+}  // namespace ddskey::tpm
