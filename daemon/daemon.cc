@@ -16,13 +16,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "daemon/audit/audit_sink.h"
-#include "daemon/backend/secret_source.h"
-#include "daemon/backend/software/software_backend.h"
-#include "daemon/backend/tpm2/tpm_backend.h"
 #include "daemon/config/config.h"
 #include "daemon/config/system_accounts.h"
 #include "daemon/config/trusted_file.h"
 #include "daemon/handshake/root_storage.h"
+#include "daemon/open_backend.h"
 #include "daemon/rpc/fill_revocation_list.h"
 #include "daemon/rpc/limits.h"
 #include "daemon/service/logging.h"
@@ -47,23 +45,16 @@ absl::Status With(const std::string& what, const absl::Status& status) {
   return status.ok() ? status : absl::Status(status.code(), absl::StrCat(what, ": ", status.message()));
 }
 
-absl::StatusOr<std::unique_ptr<KeyBackend>> OpenBackend(const v1::Backend& backend,
-                                                        const std::string& state_directory) {
-  if (backend.has_tpm2()) {
-    TpmBackend::Options options;
-    options.tcti = backend.tpm2().tcti();
-    return TpmBackend::Create(std::move(options));
+// BlobsOf are the keys in use that a backend made.
+std::vector<std::string> BlobsOf(const KeyStore& keys, const std::string& backend_uuid) {
+  std::vector<std::string> blobs;
+  for (const auto& identity : keys.List()) {
+    if (identity->deleted) continue;
+    for (const KeyGeneration& generation : identity->generations) {
+      if (generation.backend_uuid == backend_uuid) blobs.push_back(generation.blob);
+    }
   }
-  const std::string& configured = backend.software().secret_file();
-  SecretSource source;
-  const char* const credentials = secure_getenv("CREDENTIALS_DIRECTORY");
-  if (credentials != nullptr) source.credentials_directory = credentials;
-  source.file = configured.empty() ? absl::StrCat(state_directory, "/software.secret") : configured;
-  ASSIGN_OR_RETURN(HostSecret secret, LoadSecret(source));
-  SoftwareBackend::Options options;
-  // S-6 is about devices: a signature made here costs less than what else there is to do for its Reply.
-  options.queue.replies_per_second = 0;
-  return SoftwareBackend::Create(std::move(secret), options);
+  return blobs;
 }
 
 absl::StatusOr<ListeningSocket> OpenSocket(PassedDescriptors& descriptors, const std::string& name,
@@ -148,10 +139,10 @@ absl::Status Daemon::OpenBackends() {
   std::vector<BackendSet::Entry> entries;
   for (const v1::Backend& configured : config_.backend()) {
     const std::string what = absl::StrCat("backend \"", configured.name(), "\"");
-    auto backend = OpenBackend(configured, config_.state_directory());
-    RETURN_IF_ERROR(With(what, backend.status()));
-    auto uuid = keys_->RegisterBackend(configured.name(), (*backend)->kind());
+    auto uuid = keys_->RegisterBackend(configured.name(), configured.has_tpm2() ? "tpm2" : "software");
     RETURN_IF_ERROR(With(what, uuid.status()));
+    auto backend = OpenBackend(config_, configured, BlobsOf(*keys_, *uuid));
+    RETURN_IF_ERROR(With(what, backend.status()));
     entries.push_back({configured.name(), *std::move(uuid), *std::move(backend)});
   }
   backends_ = std::make_unique<BackendSet>(std::move(entries));

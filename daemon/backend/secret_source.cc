@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -23,8 +24,6 @@ namespace ddskey {
 namespace {
 
 constexpr size_t kSize = 32;
-constexpr size_t kShortest = 32;
-constexpr size_t kLongest = 4096;
 
 // Descriptor closes a file descriptor.
 class Descriptor {
@@ -45,9 +44,18 @@ absl::Status Failed(const std::string& doing) {
   return absl::FailedPreconditionError(absl::StrCat(doing, ": ", std::strerror(errno)));
 }
 
+// Sizes is how many octets a file may have.
+struct Sizes {
+  size_t shortest;
+  size_t longest;
+};
+constexpr Sizes kSecretSizes = {32, 4096};
+// With the newline that may follow it.
+constexpr Sizes kAuthSizes = {1, 65};
+
 // CheckFile refuses a file that another user could have written or read. A credential belongs to systemd, which may let
 // us read it through an access control list, that is with the group's bits.
-absl::Status CheckFile(const std::string& path, const struct stat& file, bool is_credential) {
+absl::Status CheckFile(const std::string& path, const struct stat& file, bool is_credential, const Sizes& sizes) {
   if (!S_ISREG(file.st_mode)) return absl::FailedPreconditionError(absl::StrCat(path, " is not a regular file"));
   if (file.st_uid != geteuid() && file.st_uid != 0) {
     return absl::FailedPreconditionError(absl::StrCat(path, " belongs to another user; chown it to the daemon's"));
@@ -55,9 +63,9 @@ absl::Status CheckFile(const std::string& path, const struct stat& file, bool is
   if ((file.st_mode & (is_credential ? 0027 : 0077)) != 0) {
     return absl::FailedPreconditionError(absl::StrCat(path, " is open to other users; chmod it to 0600"));
   }
-  if (file.st_size < static_cast<off_t>(kShortest) || file.st_size > static_cast<off_t>(kLongest)) {
+  if (file.st_size < static_cast<off_t>(sizes.shortest) || file.st_size > static_cast<off_t>(sizes.longest)) {
     return absl::FailedPreconditionError(
-        absl::StrCat(path, " has ", file.st_size, " octets; a secret has ", kShortest, " to ", kLongest));
+        absl::StrCat(path, " has ", file.st_size, " octets; it should have ", sizes.shortest, " to ", sizes.longest));
   }
   return absl::OkStatus();
 }
@@ -72,7 +80,7 @@ absl::StatusOr<SecretBytes> Hash(std::span<const uint8_t> content) {
 }
 
 // Read returns NOT_FOUND if there is no file.
-absl::StatusOr<SecretBytes> Read(const std::string& path, bool is_credential) {
+absl::StatusOr<SecretBytes> Read(const std::string& path, bool is_credential, const Sizes& sizes) {
   const Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (fd.get() < 0) {
     if (errno == ENOENT) return absl::NotFoundError(path);
@@ -80,7 +88,7 @@ absl::StatusOr<SecretBytes> Read(const std::string& path, bool is_credential) {
   }
   struct stat file = {};
   if (fstat(fd.get(), &file) != 0) return Failed(absl::StrCat("cannot look at ", path));
-  RETURN_IF_ERROR(CheckFile(path, file, is_credential));
+  RETURN_IF_ERROR(CheckFile(path, file, is_credential, sizes));
   ASSIGN_OR_RETURN(SecretBytes content, SecretBytes::Allocate(file.st_size));
   const std::span<uint8_t> octets = content.Reveal(SecretAccess());
   size_t got = 0;
@@ -91,7 +99,13 @@ absl::StatusOr<SecretBytes> Read(const std::string& path, bool is_credential) {
     if (n == 0) return absl::FailedPreconditionError(absl::StrCat(path, " changed while it was read"));
     got += n;
   }
-  return Hash(octets);
+  return content;
+}
+
+// ReadHashed is Read for a secret of which 32 octets are wanted.
+absl::StatusOr<SecretBytes> ReadHashed(const std::string& path, bool is_credential) {
+  ASSIGN_OR_RETURN(const SecretBytes content, Read(path, is_credential, kSecretSizes));
+  return Hash(content.Reveal(SecretAccess()));
 }
 
 absl::Status WriteRandom(int fd) {
@@ -133,18 +147,39 @@ absl::Status Make(const std::string& path) {
 }  // namespace
 
 absl::StatusOr<HostSecret> LoadSecret(const SecretSource& source) {
-  if (!source.credentials_directory.empty()) {
-    auto secret = Read(source.credentials_directory + "/" + source.credential, true);
-    if (secret.ok()) return HostSecret{*std::move(secret), "the systemd credential " + source.credential, true};
-    if (!absl::IsNotFound(secret.status())) return secret.status();
-  }
-  auto secret = Read(source.file, false);
+  ASSIGN_OR_RETURN(std::optional<HostSecret> credential, FindSecret(source.credentials_directory, source.credential));
+  if (credential.has_value()) return *std::move(credential);
+  auto secret = ReadHashed(source.file, false);
   if (absl::IsNotFound(secret.status())) {
     RETURN_IF_ERROR(Make(source.file));
-    secret = Read(source.file, false);
+    secret = ReadHashed(source.file, false);
   }
   if (!secret.ok()) return secret.status();
   return HostSecret{*std::move(secret), "the file " + source.file, false};
+}
+
+absl::StatusOr<std::optional<HostSecret>> FindSecret(const std::string& directory, const std::string& name) {
+  if (directory.empty()) return std::nullopt;
+  auto secret = ReadHashed(directory + "/" + name, true);
+  if (absl::IsNotFound(secret.status())) return std::nullopt;
+  RETURN_IF_ERROR(secret.status());
+  return HostSecret{*std::move(secret), "the systemd credential " + name, true};
+}
+
+absl::StatusOr<std::optional<SecretBytes>> FindAuthValue(const std::string& directory, const std::string& name) {
+  if (directory.empty()) return std::nullopt;
+  auto content = Read(directory + "/" + name, true, kAuthSizes);
+  if (absl::IsNotFound(content.status())) return std::nullopt;
+  RETURN_IF_ERROR(content.status());
+  std::span<const uint8_t> octets = content->Reveal(SecretAccess());
+  if (octets.back() == '\n') octets = octets.first(octets.size() - 1);
+  if (octets.empty() || octets.size() >= kAuthSizes.longest) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the systemd credential ", name, " has ", octets.size(), " octets; it should have 1 to 64"));
+  }
+  ASSIGN_OR_RETURN(SecretBytes value, SecretBytes::Allocate(octets.size()));
+  std::copy(octets.begin(), octets.end(), value.Reveal(SecretAccess()).begin());
+  return value;
 }
 
 }  // namespace ddskey

@@ -1,6 +1,7 @@
 #ifndef DAEMON_BACKEND_SECRET_SOURCE_H_
 #define DAEMON_BACKEND_SECRET_SOURCE_H_
 
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -32,6 +33,14 @@ struct SecretSource {
 // effective user, mode 0600 or less; a new one is either whole and on the disk or not there, also if two daemons make
 // it at once. FAILED_PRECONDITION says what is wrong with the file, or with the folder it should be made in.
 absl::StatusOr<HostSecret> LoadSecret(const SecretSource& source);
+
+// FindSecret is LoadSecret for what may be a systemd credential and nothing else: nothing if `directory`
+// ($CREDENTIALS_DIRECTORY, or empty) has no credential `name`.
+absl::StatusOr<std::optional<HostSecret>> FindSecret(const std::string& directory, const std::string& name);
+
+// FindAuthValue reads an authorisation value of a TPM, of 1 to 64 octets, from the credential `name`: as it is, but for
+// one newline at its end, which editors and echo add. Nothing if there is none.
+absl::StatusOr<std::optional<SecretBytes>> FindAuthValue(const std::string& directory, const std::string& name);
 
 }  // namespace ddskey
 

@@ -147,5 +147,39 @@ TEST(SecretSourceTest, SaysWhereItCouldNotMakeTheFile) {
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("/nowhere/at/all/s")));
 }
 
+TEST(SecretSourceTest, AnAuthorisationValueIsWhatIsWrittenWithoutTheNewlineBehindIt) {
+  const TempDir dir;
+  const auto value = [&dir](const std::string& content) {
+    chmod(dir.Write("owner", content).c_str(), 0400);
+    const auto found = FindAuthValue(dir.path(), "owner");
+    EXPECT_OK(found);
+    const auto octets = (*found)->Reveal(SecretAccess());
+    return std::string(octets.begin(), octets.end());
+  };
+  EXPECT_EQ(value("password"), "password");
+  EXPECT_EQ(value("password\n"), "password");
+  EXPECT_EQ(value("pass\n\n"), "pass\n");
+  EXPECT_EQ(value(std::string(64, 'x') + "\n"), std::string(64, 'x'));
+}
+
+TEST(SecretSourceTest, RefusesAnAuthorisationValueThatIsEmptyOrTooLong) {
+  const TempDir dir;
+  for (const std::string& wrong : {std::string(), std::string("\n"), std::string(65, 'x'), std::string(66, 'x')}) {
+    chmod(dir.Write("owner", wrong).c_str(), 0400);
+    EXPECT_THAT(FindAuthValue(dir.path(), "owner"), StatusIs(absl::StatusCode::kFailedPrecondition)) << wrong.size();
+  }
+}
+
+TEST(SecretSourceTest, WhatOnlyACredentialMayBeIsAbsentWithoutOneAndNotMade) {
+  const TempDir dir;
+  for (const std::string& directory : {std::string(), std::string(dir.path())}) {
+    const auto value = FindAuthValue(directory, "absent");
+    EXPECT_TRUE(value.ok() && !value->has_value());
+    const auto secret = FindSecret(directory, "absent");
+    EXPECT_TRUE(secret.ok() && !secret->has_value());
+  }
+  EXPECT_EQ(Entries(dir), 0u);
+}
+
 }  // namespace
 }  // namespace ddskey

@@ -5,6 +5,7 @@
 #include <sys/un.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <set>
 #include <utility>
@@ -107,6 +108,23 @@ bool IsAllowedTcti(const std::string& tcti) {
   return kind == "device" || kind == "tabrmd" || kind == "swtpm" || kind == "mssim";
 }
 
+// IsObjectName tells whether `name` can be the Name of an object in a TPM (TPM 2.0 Part 1, 16), with a hash of SHA-2.
+bool IsObjectName(const std::string& name) {
+  const bool hexadecimal = std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isxdigit(c) != 0; });
+  return hexadecimal &&
+         ((name.starts_with("000b") && name.size() == 68) || (name.starts_with("000c") && name.size() == 100) ||
+          (name.starts_with("000d") && name.size() == 132));
+}
+
+void CheckTpm2(const Place& place, const v1::Tpm2Backend& tpm) {
+  if (!tpm.tcti().empty() && !IsAllowedTcti(tpm.tcti())) {
+    place.Wrong("tcti", "must begin with \"device:\", \"tabrmd:\", \"swtpm:\" or \"mssim:\"");
+  }
+  if (!tpm.storage_root_name().empty() && !IsObjectName(tpm.storage_root_name())) {
+    place.Wrong("storage_root_name", "must be a name as tpm2_readpublic shows it: 000b and 64 hexadecimal digits");
+  }
+}
+
 void CheckBackends(const Place& place, const v1::Config& config) {
   if (config.backend_size() > kMaxBackends) {
     place.Wrong("backend", absl::StrCat("at most ", kMaxBackends, " backends"), kMaxBackends);
@@ -127,10 +145,7 @@ void CheckBackends(const Place& place, const v1::Config& config) {
         CheckPath(at.Nested("software", backend.software()), "secret_file", backend.software().secret_file());
         break;
       case v1::Backend::kTpm2:
-        if (const std::string& tcti = backend.tpm2().tcti(); !tcti.empty() && !IsAllowedTcti(tcti)) {
-          at.Nested("tpm2", backend.tpm2())
-              .Wrong("tcti", "must begin with \"device:\", \"tabrmd:\", \"swtpm:\" or \"mssim:\"");
-        }
+        CheckTpm2(at.Nested("tpm2", backend.tpm2()), backend.tpm2());
         break;
       case v1::Backend::KIND_NOT_SET:
         place.Wrong("backend", "needs one of software {} and tpm2 {}", i);

@@ -104,6 +104,18 @@ limits { connections: 1000001 }
   }
 }
 
+TEST(ConfigTest, AStorageRootNameIsANameOfTheTpm) {
+  const auto errors = [](const std::string& name) {
+    return ErrorsOf("backend { name: \"a\" tpm2 { storage_root_name: \"" + name + "\" } }");
+  };
+  for (const std::string& wrong : {std::string("0x81000001"), "000b" + std::string(63, 'a'),
+                                   "000b" + std::string(64, 'g'), "0004" + std::string(40, 'a')}) {
+    EXPECT_THAT(errors(wrong), HasSubstr("storage_root_name:")) << wrong;
+  }
+  EXPECT_OK(
+      ParseConfig("backend { name: \"a\" tpm2 { storage_root_name: \"000b" + std::string(64, 'a') + "\" } }", ""));
+}
+
 TEST(ConfigTest, S13RefusesATctiThatRunsAProgramOrLoadsALibrary) {
   for (const char* tcti : {"cmd:sh", "pcap:device:/dev/tpm0", "libtss2-tcti-cmd.so.0:sh", "/tmp/lib.so", "devices:x"}) {
     EXPECT_THAT(ErrorsOf("backend { name: \"a\" tpm2 { tcti: \"" + std::string(tcti) + "\" } }"), HasSubstr("tcti:"))
