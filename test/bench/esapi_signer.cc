@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "daemon/backend/tpm2/templates.h"
+
 namespace ddskey::bench {
 namespace {
 
@@ -32,7 +34,7 @@ TPM2B_PUBLIC SigningKey() {
 
 }  // namespace
 
-EsapiSigner::EsapiSigner(const std::string& tcti) {
+EsapiSigner::EsapiSigner(const std::string& tcti, Session session) {
   OrEnd(Tss2_TctiLdr_Initialize(tcti.c_str(), &tcti_), "opening the TCTI");
   OrEnd(Esys_Initialize(&esys_, tcti_, nullptr), "opening ESAPI");
   const TPM2B_PUBLIC key = SigningKey();
@@ -42,9 +44,32 @@ EsapiSigner::EsapiSigner(const std::string& tcti) {
   OrEnd(Esys_CreatePrimary(esys_, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &key,
                            &outside, &registers, &key_, nullptr, nullptr, nullptr, nullptr),
         "making a key");
+  if (session == Session::kEncrypted) StartSession();
+}
+
+void EsapiSigner::StartSession() {
+  const TPM2B_PUBLIC storage = tpm::SrkTemplate();
+  const TPM2B_SENSITIVE_CREATE sensitive = {};
+  const TPM2B_DATA outside = {};
+  const TPML_PCR_SELECTION registers = {};
+  ESYS_TR salt_key = ESYS_TR_NONE;
+  OrEnd(Esys_CreatePrimary(esys_, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &storage,
+                           &outside, &registers, &salt_key, nullptr, nullptr, nullptr, nullptr),
+        "making a storage key");
+  TPMT_SYM_DEF symmetric = {};
+  symmetric.algorithm = TPM2_ALG_AES;
+  symmetric.keyBits.aes = 128;
+  symmetric.mode.aes = TPM2_ALG_CFB;
+  OrEnd(Esys_StartAuthSession(esys_, salt_key, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, nullptr,
+                              TPM2_SE_HMAC, &symmetric, TPM2_ALG_SHA256, &session_),
+        "starting a session");
+  OrEnd(Esys_TRSess_SetAttributes(esys_, session_, TPMA_SESSION_CONTINUESESSION | TPMA_SESSION_DECRYPT, 0xff),
+        "setting up the session");
+  Esys_FlushContext(esys_, salt_key);
 }
 
 EsapiSigner::~EsapiSigner() {
+  if (session_ != ESYS_TR_PASSWORD) Esys_FlushContext(esys_, session_);
   Esys_FlushContext(esys_, key_);
   Esys_Finalize(&esys_);
   Tss2_TctiLdr_Finalize(&tcti_);
@@ -65,7 +90,7 @@ double EsapiSigner::RunFor(std::chrono::milliseconds time) {
   while (Clock::now() < end) {
     digest.buffer[signatures % digest.size] += 1;
     TPMT_SIGNATURE* signature = nullptr;
-    OrEnd(Esys_Sign(esys_, key_, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &digest, &scheme, &ticket, &signature),
+    OrEnd(Esys_Sign(esys_, key_, session_, ESYS_TR_NONE, ESYS_TR_NONE, &digest, &scheme, &ticket, &signature),
           "signing");
     Esys_Free(signature);
     ++signatures;

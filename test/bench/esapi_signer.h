@@ -12,7 +12,14 @@ namespace ddskey::bench {
 // Esys_Sign. What goes wrong ends the program.
 class EsapiSigner {
  public:
-  explicit EsapiSigner(const std::string& tcti);
+  enum class Session {
+    // The password passes in the clear.
+    kPlain,
+    // An HMAC session of ESAPI's, salted to a storage key, encrypts the digest.
+    kEncrypted,
+  };
+
+  explicit EsapiSigner(const std::string& tcti, Session session = Session::kPlain);
   ~EsapiSigner();
   EsapiSigner(const EsapiSigner&) = delete;
   EsapiSigner& operator=(const EsapiSigner&) = delete;
@@ -21,9 +28,12 @@ class EsapiSigner {
   double RunFor(std::chrono::milliseconds time);
 
  private:
+  void StartSession();
+
   TSS2_TCTI_CONTEXT* tcti_ = nullptr;
   ESYS_CONTEXT* esys_ = nullptr;
   ESYS_TR key_ = ESYS_TR_NONE;
+  ESYS_TR session_ = ESYS_TR_PASSWORD;
 };
 
 }  // namespace ddskey::bench

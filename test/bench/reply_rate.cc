@@ -1,22 +1,16 @@
 #include <array>
-#include <atomic>
 #include <chrono>
-#include <condition_variable>
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
-#include "daemon/backend/tpm2/tpm_backend.h"
 #include "test/bench/bench_daemon.h"
 #include "test/bench/clients.h"
 #include "test/bench/esapi_signer.h"
 #include "test/bench/footprint.h"
 #include "test/bench/known_peers.h"
+#include "test/bench/queue_signer.h"
 #include "test/bench/reply_caller.h"
 #include "test/bench/rows.h"
 #include "test/support/swtpm.h"
@@ -24,82 +18,11 @@
 namespace ddskey::bench {
 namespace {
 
-using std::chrono::steady_clock;
-
 // A certificate is worth 4 signatures at once and 2 a second (S-6). 1,000 peers in turn are worth 8,000 Replies in
 // kTime, which is more than swtpm can sign; while the reference has its turn of the same length they regain what they
 // used. That many are also what the daemon remembers as validated.
 constexpr size_t kPeers = 1000;
 constexpr std::chrono::milliseconds kTime(2000);
-
-// QueueSigner signs through a TpmBackend, with as many signatures asked for as there are clients, and nothing else of
-// the daemon.
-class QueueSigner {
- public:
-  explicit QueueSigner(const std::string& tcti) {
-    TpmBackend::Options options;
-    options.tcti = tcti;
-    options.queue.replies_per_second = 0;
-    auto backend = TpmBackend::Create(std::move(options));
-    if (!backend.ok()) Give(backend.status());
-    backend_ = *std::move(backend);
-    backend_->SubmitCreate(KeyAlgorithm::kEcP256, KeyPurpose::kHandshake, Soon(), [this](auto key) {
-      if (!key.ok()) Give(key.status());
-      key_ = *std::move(key);
-      End();
-    });
-    ++under_way_;
-    AwaitAll();
-  }
-
-  double RunFor(std::chrono::milliseconds time, int clients) {
-    signatures_ = 0;
-    end_ = steady_clock::now() + time;
-    under_way_ = clients;
-    for (int i = 0; i < clients; ++i) Submit();
-    AwaitAll();
-    return signatures_ / std::chrono::duration<double>(time).count();
-  }
-
- private:
-  [[noreturn]] static void Give(const absl::Status& status) {
-    std::fprintf(stderr, "bench: the TPM backend: %s\n", status.ToString().c_str());
-    std::exit(EXIT_FAILURE);
-  }
-
-  static WorkOptions Soon() {
-    return {steady_clock::now() + std::chrono::seconds(20), WorkClass::kReply, "the one who measures"};
-  }
-
-  void Submit() {
-    backend_->SubmitSign(key_, SignatureScheme::kEcdsaSha256, std::string(32, 'd'), Soon(), [this](auto signature) {
-      if (!signature.ok()) Give(signature.status());
-      if (steady_clock::now() >= end_) return End();
-      ++signatures_;
-      Submit();
-    });
-  }
-
-  void End() {
-    const std::lock_guard lock(mutex_);
-    --under_way_;
-    all_done_.notify_one();
-  }
-
-  void AwaitAll() {
-    std::unique_lock lock(mutex_);
-    all_done_.wait(lock, [this] { return under_way_ == 0; });
-  }
-
-  SealedKey key_;
-  steady_clock::time_point end_;
-  std::atomic<int> signatures_ = 0;
-  std::mutex mutex_;
-  std::condition_variable all_done_;
-  int under_way_ = 0;
-  // Last: its thread uses the others.
-  std::unique_ptr<KeyBackend> backend_;
-};
 
 // Costs are what processors worked for each Reply, in microseconds.
 struct Costs {

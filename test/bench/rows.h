@@ -22,6 +22,10 @@ std::vector<Line> Revocation(int rounds);
 // ReplyRate: Replies a second with a TPM key through the daemon, for 8 and 64 clients, against EsapiSigner.
 std::vector<Line> ReplyRate(int rounds);
 
+// SignRate: signatures a second of the TPM backend, whose commands pass in an encrypted session, against bare loops of
+// ESAPI with such a session and without, also through tpm2-abrmd.
+std::vector<Line> SignRate(int rounds);
+
 // ReplyLatency: time of a Reply with a software key through the daemon, against the same work in process.
 std::vector<Line> ReplyLatency(int rounds);
 
