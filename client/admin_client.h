@@ -22,6 +22,11 @@ class AdminClient {
   virtual absl::StatusOr<v1::InstallCertificateResponse> InstallCertificate(
       const v1::InstallCertificateRequest& request) = 0;
   virtual absl::StatusOr<v1::GetCertificateResponse> GetCertificate(const v1::GetCertificateRequest& request) = 0;
+  virtual absl::StatusOr<v1::RenewIdentityResponse> RenewIdentity(const v1::RenewIdentityRequest& request) = 0;
+  virtual absl::StatusOr<v1::IdentityResponse> CompleteRenewal(const v1::CompleteRenewalRequest& request) = 0;
+  virtual absl::StatusOr<v1::IdentityResponse> AbandonRenewal(const v1::AbandonRenewalRequest& request) = 0;
+  virtual absl::StatusOr<v1::IdentityResponse> RollBackIdentity(const v1::RollBackIdentityRequest& request) = 0;
+  virtual absl::StatusOr<v1::IdentityResponse> SetIdentityState(const v1::SetIdentityStateRequest& request) = 0;
   virtual absl::StatusOr<v1::TrustResponse> GetTrust(const v1::GetTrustRequest& request) = 0;
   virtual absl::StatusOr<v1::TrustResponse> AddTrustAnchors(const v1::AddTrustAnchorsRequest& request) = 0;
   virtual absl::StatusOr<v1::TrustResponse> RemoveTrustAnchor(const v1::RemoveTrustAnchorRequest& request) = 0;

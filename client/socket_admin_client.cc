@@ -53,6 +53,26 @@ absl::StatusOr<v1::GetCertificateResponse> SocketAdminClient::GetCertificate(con
   return Call<v1::GetCertificateResponse>("GetCertificate", request, Repeat::kIfUnknown);
 }
 
+absl::StatusOr<v1::RenewIdentityResponse> SocketAdminClient::RenewIdentity(const v1::RenewIdentityRequest& request) {
+  return Call<v1::RenewIdentityResponse>("RenewIdentity", request, Repeat::kIfUnknown);
+}
+
+absl::StatusOr<v1::IdentityResponse> SocketAdminClient::CompleteRenewal(const v1::CompleteRenewalRequest& request) {
+  return Call<v1::IdentityResponse>("CompleteRenewal", request, Repeat::kIfUnknown);
+}
+
+absl::StatusOr<v1::IdentityResponse> SocketAdminClient::AbandonRenewal(const v1::AbandonRenewalRequest& request) {
+  return Call<v1::IdentityResponse>("AbandonRenewal", request, Repeat::kNever);
+}
+
+absl::StatusOr<v1::IdentityResponse> SocketAdminClient::RollBackIdentity(const v1::RollBackIdentityRequest& request) {
+  return Call<v1::IdentityResponse>("RollBackIdentity", request, Repeat::kNever);
+}
+
+absl::StatusOr<v1::IdentityResponse> SocketAdminClient::SetIdentityState(const v1::SetIdentityStateRequest& request) {
+  return Call<v1::IdentityResponse>("SetIdentityState", request, Repeat::kIfUnknown);
+}
+
 absl::StatusOr<v1::TrustResponse> SocketAdminClient::GetTrust(const v1::GetTrustRequest& request) {
   return Call<v1::TrustResponse>("GetTrust", request, Repeat::kIfUnknown);
 }

@@ -27,6 +27,11 @@ class SocketAdminClient : public AdminClient {
   absl::StatusOr<v1::InstallCertificateResponse> InstallCertificate(
       const v1::InstallCertificateRequest& request) override;
   absl::StatusOr<v1::GetCertificateResponse> GetCertificate(const v1::GetCertificateRequest& request) override;
+  absl::StatusOr<v1::RenewIdentityResponse> RenewIdentity(const v1::RenewIdentityRequest& request) override;
+  absl::StatusOr<v1::IdentityResponse> CompleteRenewal(const v1::CompleteRenewalRequest& request) override;
+  absl::StatusOr<v1::IdentityResponse> AbandonRenewal(const v1::AbandonRenewalRequest& request) override;
+  absl::StatusOr<v1::IdentityResponse> RollBackIdentity(const v1::RollBackIdentityRequest& request) override;
+  absl::StatusOr<v1::IdentityResponse> SetIdentityState(const v1::SetIdentityStateRequest& request) override;
   absl::StatusOr<v1::TrustResponse> GetTrust(const v1::GetTrustRequest& request) override;
   absl::StatusOr<v1::TrustResponse> AddTrustAnchors(const v1::AddTrustAnchorsRequest& request) override;
   absl::StatusOr<v1::TrustResponse> RemoveTrustAnchor(const v1::RemoveTrustAnchorRequest& request) override;

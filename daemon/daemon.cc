@@ -33,6 +33,7 @@ namespace {
 
 constexpr std::chrono::seconds kGrace(3);
 constexpr std::chrono::seconds kLongestSilence(10);
+constexpr std::chrono::milliseconds kRetirePause(60'000);
 constexpr char kRootsName[] = "ticket-roots";
 
 absl::Status MakeFolder(const std::string& path, mode_t mode) {
@@ -189,19 +190,26 @@ absl::Status Daemon::Serve(PassedDescriptors& descriptors) {
       &absl::Now,
       {},
       [this](const Subject& caller, const std::string& peer) { return application_limiter_->BeginReply(caller, peer); },
-      nullptr,
+      &book_,
       file_lists_.get()});
   reviewer_ = std::make_unique<PeerReviewer>(
       PeerReviewer::Parts{*pool_, *authorizer_, authentication_->admission(), *sealer_, changes_, &absl::Now});
   board_ = std::make_unique<WatchBoard>(changes_);
   administration_ = std::make_unique<KeyCustodian>(
-      KeyCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, changes_, &absl::Now});
+      KeyCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, changes_, &absl::Now, book_});
   trust_ = std::make_unique<TrustCustodian>(
       TrustCustodian::Parts{*pool_, *authorizer_, *keys_, *validator_, changes_, &absl::Now});
+  identities_ = std::make_unique<IdentityCustodian>(
+      IdentityCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, changes_, book_, &absl::Now});
+  retiring_keys_ = std::make_unique<PeriodicTask>(kRetirePause, [this] {
+    identities_->RetireOld();
+    return kRetirePause;
+  });
   admin_limiter_ = std::make_unique<CallLimiter>(limits);
   authentication_handler_ = std::make_unique<AuthenticationHandler>(application_peers_, *application_limiter_,
                                                                     *authentication_, *reviewer_, *board_);
-  admin_handler_ = std::make_unique<AdminHandler>(admin_peers_, *admin_limiter_, *administration_, *trust_,
+  admin_handler_ = std::make_unique<AdminHandler>(admin_peers_, *admin_limiter_,
+                                                  AdminHandler::Custodians{*administration_, *identities_, *trust_},
                                                   [this](v1::GetStatusResponse& status) { FillStatus(status); });
 
   ASSIGN_OR_RETURN(ListeningSocket application,

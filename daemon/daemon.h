@@ -14,7 +14,9 @@
 #include "daemon/custodian/backend_set.h"
 #include "daemon/custodian/change_notice.h"
 #include "daemon/custodian/file_lists.h"
+#include "daemon/custodian/identity_custodian.h"
 #include "daemon/custodian/key_custodian.h"
+#include "daemon/custodian/participant_book.h"
 #include "daemon/custodian/peer_reviewer.h"
 #include "daemon/custodian/trust_custodian.h"
 #include "daemon/custodian/watch_board.h"
@@ -26,6 +28,7 @@
 #include "daemon/rpc/admin_handler.h"
 #include "daemon/rpc/authentication_handler.h"
 #include "daemon/rpc/call_limiter.h"
+#include "daemon/rpc/peer_credentials.h"
 #include "daemon/rpc/peer_registry.h"
 #include "daemon/rpc/server.h"
 #include "daemon/service/passed_descriptors.h"
@@ -75,6 +78,7 @@ class Daemon {
 
   // In the order in which each needs those before it.
   ChangeNotice changes_;
+  ParticipantBook book_{&IsSameProcess};
   std::unique_ptr<AuditLog> audit_;
   std::unique_ptr<KeyStore> keys_;
   std::unique_ptr<FileLists> file_lists_;
@@ -90,6 +94,7 @@ class Daemon {
   std::unique_ptr<PeerReviewer> reviewer_;
   std::unique_ptr<WatchBoard> board_;
   std::unique_ptr<KeyCustodian> administration_;
+  std::unique_ptr<IdentityCustodian> identities_;
   std::unique_ptr<TrustCustodian> trust_;
   PeerRegistry application_peers_;
   PeerRegistry admin_peers_;
@@ -100,6 +105,7 @@ class Daemon {
   std::unique_ptr<RpcServer> admin_server_;
   // Null if no file is configured.
   std::unique_ptr<PeriodicTask> watching_lists_;
+  std::unique_ptr<PeriodicTask> retiring_keys_;
 };
 
 }  // namespace ddskey

@@ -28,6 +28,16 @@ std::string_view ActionName(Action action) {
       return "TRUST_CHANGE";
     case Action::kOcspInstall:
       return "OCSP_INSTALL";
+    case Action::kIdentityRenew:
+      return "IDENTITY_RENEW";
+    case Action::kIdentityState:
+      return "IDENTITY_STATE";
+    case Action::kStoreCheck:
+      return "STORE_CHECK";
+    case Action::kBackup:
+      return "BACKUP";
+    case Action::kRestore:
+      return "RESTORE";
   }
   return "UNKNOWN";
 }

@@ -19,6 +19,11 @@ enum class Action {
   kStatus,
   kTrustChange,
   kOcspInstall,
+  kIdentityRenew,
+  kIdentityState,
+  kStoreCheck,
+  kBackup,
+  kRestore,
 };
 
 // ActionName is the name in policy.proto, for example "HANDSHAKE".

@@ -104,7 +104,8 @@ std::shared_ptr<const Policy> Policy::SuperuserOnly() {
   rule.keys.push_back("*");
   for (const Action action :
        {Action::kKeyCreate, Action::kKeyList, Action::kKeyDelete, Action::kCsrCreate, Action::kCertificateInstall,
-        Action::kStatus, Action::kTrustChange, Action::kOcspInstall}) {
+        Action::kStatus, Action::kTrustChange, Action::kOcspInstall, Action::kIdentityRenew, Action::kIdentityState,
+        Action::kStoreCheck, Action::kBackup, Action::kRestore}) {
     rule.actions |= Rule::BitOf(action);
   }
   rules->rules.push_back(std::move(rule));

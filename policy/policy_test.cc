@@ -14,8 +14,10 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr Action kEveryAction[] = {
-    Action::kHandshake, Action::kOwnTrust,  Action::kProcessKey, Action::kSignParticipantData, Action::kKeyCreate,
-    Action::kKeyList,   Action::kKeyDelete, Action::kCsrCreate,  Action::kCertificateInstall,  Action::kStatus};
+    Action::kHandshake,          Action::kOwnTrust,   Action::kProcessKey,  Action::kSignParticipantData,
+    Action::kKeyCreate,          Action::kKeyList,    Action::kKeyDelete,   Action::kCsrCreate,
+    Action::kCertificateInstall, Action::kStatus,     Action::kTrustChange, Action::kIdentityRenew,
+    Action::kIdentityState,      Action::kStoreCheck, Action::kBackup,      Action::kRestore};
 
 std::shared_ptr<const Policy> MakePolicy(const std::string& text) {
   auto policy = Policy::Parse(text, "policy.textproto", {});

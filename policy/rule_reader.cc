@@ -51,6 +51,16 @@ std::optional<Action> ActionOf(v1::Operation operation) {
       return Action::kTrustChange;
     case v1::OCSP_INSTALL:
       return Action::kOcspInstall;
+    case v1::IDENTITY_RENEW:
+      return Action::kIdentityRenew;
+    case v1::IDENTITY_STATE:
+      return Action::kIdentityState;
+    case v1::STORE_CHECK:
+      return Action::kStoreCheck;
+    case v1::BACKUP:
+      return Action::kBackup;
+    case v1::RESTORE:
+      return Action::kRestore;
     default:
       return std::nullopt;
   }

@@ -7,9 +7,34 @@ namespace ddskey::cli {
 
 std::span<const Command* const> Commands() {
   static constexpr const Command* kCommands[] = {
-      &kKeyCreate,   &kKeyList,   &kKeyShow,     &kKeyDelete, &kCsr,        &kCertInstall, &kCertShow,
-      &kTrustAdd,    &kTrustList, &kTrustRemove, &kTrustSet,  &kCrlInstall, &kCrlRemove,   &kCrlList,
-      &kOcspInstall, &kStatus,    &kCaInit,      &kCaSign,    &kCaRevoke,   &kCaCrl,
+      &kIdentityCreate,
+      &kIdentityList,
+      &kIdentityShow,
+      &kIdentityRenew,
+      &kIdentityRollback,
+      &kIdentityDisable,
+      &kIdentityEnable,
+      &kIdentityDelete,
+      &kKeyCreate,
+      &kKeyList,
+      &kKeyShow,
+      &kKeyDelete,
+      &kCsr,
+      &kCertInstall,
+      &kCertShow,
+      &kTrustAdd,
+      &kTrustList,
+      &kTrustRemove,
+      &kTrustSet,
+      &kCrlInstall,
+      &kCrlRemove,
+      &kCrlList,
+      &kOcspInstall,
+      &kStatus,
+      &kCaInit,
+      &kCaSign,
+      &kCaRevoke,
+      &kCaCrl,
   };
   return kCommands;
 }

@@ -38,6 +38,11 @@ struct Script {
   v1::RemoveRevocationListRequest remove_list;
   v1::SetTrustOptionsRequest set_options;
   v1::InstallOcspResponseRequest install_ocsp;
+  v1::RenewIdentityRequest renew;
+  v1::CompleteRenewalRequest complete;
+  v1::SetIdentityStateRequest set_state;
+  // The names that were asked for by "AbandonRenewal" or "RollBackIdentity".
+  std::vector<std::string> others;
 };
 
 // FakeAdminClient answers from a script.
@@ -83,6 +88,29 @@ class FakeAdminClient : public AdminClient {
   absl::StatusOr<v1::GetCertificateResponse> GetCertificate(const v1::GetCertificateRequest&) override {
     return Answer(script_.certificate);
   }
+  absl::StatusOr<v1::RenewIdentityResponse> RenewIdentity(const v1::RenewIdentityRequest& request) override {
+    script_.renew = request;
+    v1::RenewIdentityResponse response;
+    *response.mutable_key() = script_.key;
+    response.set_csr_pem(script_.csr_pem);
+    return Answer(response);
+  }
+  absl::StatusOr<v1::IdentityResponse> CompleteRenewal(const v1::CompleteRenewalRequest& request) override {
+    script_.complete = request;
+    return AnswerIdentity();
+  }
+  absl::StatusOr<v1::IdentityResponse> AbandonRenewal(const v1::AbandonRenewalRequest& request) override {
+    script_.others.push_back("AbandonRenewal " + request.name());
+    return AnswerIdentity();
+  }
+  absl::StatusOr<v1::IdentityResponse> RollBackIdentity(const v1::RollBackIdentityRequest& request) override {
+    script_.others.push_back("RollBackIdentity " + request.name());
+    return AnswerIdentity();
+  }
+  absl::StatusOr<v1::IdentityResponse> SetIdentityState(const v1::SetIdentityStateRequest& request) override {
+    script_.set_state = request;
+    return AnswerIdentity();
+  }
   absl::StatusOr<v1::TrustResponse> GetTrust(const v1::GetTrustRequest&) override { return Answer(script_.trust); }
   absl::StatusOr<v1::TrustResponse> AddTrustAnchors(const v1::AddTrustAnchorsRequest& request) override {
     script_.add_anchors = request;
@@ -113,6 +141,12 @@ class FakeAdminClient : public AdminClient {
   }
 
  private:
+  absl::StatusOr<v1::IdentityResponse> AnswerIdentity() {
+    v1::IdentityResponse response;
+    *response.mutable_key() = script_.key;
+    return Answer(response);
+  }
+
   template <typename Response>
   absl::StatusOr<Response> Answer(const Response& response) {
     ++script_.calls;

@@ -42,6 +42,15 @@ absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
 
 }  // namespace
 
+constinit const Command kIdentityDelete = {
+    .name = "identity delete",
+    .summary = "Take an identity out of use, or erase it.",
+    .details = "The same as key delete. Until it is erased, identity enable brings it back.",
+    .operands = kOperands,
+    .options = kOptions,
+    .run = &Run,
+};
+
 constinit const Command kKeyDelete = {
     .name = "key delete",
     .summary = "Take a key out of use, or erase it.",

@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "client/cli/file.h"
 #include "client/cli/text.h"
+#include "proto/contract/status_macros.h"
 
 namespace ddskey::cli {
 
@@ -45,6 +47,32 @@ void PrintKey(const v1::Key& key, const Io& io) {
   } else {
     io.out << "Certificate:  none\n";
   }
+}
+
+void PrintGenerations(const v1::Key& key, const Io& io) {
+  std::vector<std::vector<std::string>> rows = {
+      {"GENERATION", "STATE", "ALGORITHM", "BACKEND", "PARTICIPANTS", "CERTIFICATE VALID UNTIL"}};
+  for (const v1::KeyGeneration& generation : key.generations()) {
+    std::string state = generation.state();
+    if (generation.replaced() != 0) state += ", replaced " + FormatTime(generation.replaced());
+    rows.push_back(
+        {std::to_string(generation.number()), state, generation.algorithm(), generation.backend(),
+         std::to_string(generation.participants()),
+         generation.has_certificate() ? FormatEnd(generation.certificate().not_after(), io.now) : "no certificate"});
+  }
+  io.out << FormatTable(rows);
+}
+
+absl::Status PrintRequest(const v1::RenewIdentityResponse& response, const std::string& done, const std::string& next,
+                          const std::string& file, const Io& io) {
+  if (file != "-") RETURN_IF_ERROR(WriteNewFile(file, response.csr_pem()));
+  if (io.json) return PrintJson(response, io);
+  // The request alone is on the output, so that it can be piped.
+  std::ostream& said = file == "-" ? io.err : io.out;
+  said << done << ' ' << Escape(response.key().name()) << ". Have the request certified"
+       << (file == "-" ? "" : " (" + Escape(file) + ")") << ", then: ddskeyctl " << next << " --certificate FILE\n";
+  if (file == "-") io.out << response.csr_pem();
+  return absl::OkStatus();
 }
 
 namespace {

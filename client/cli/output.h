@@ -3,6 +3,8 @@
 
 #include <google/protobuf/message.h>
 
+#include <string>
+
 #include "absl/status/status.h"
 #include "client/cli/command.h"
 #include "ddskey/v1/admin.pb.h"
@@ -14,6 +16,14 @@ absl::Status PrintJson(const google::protobuf::Message& message, const Io& io);
 
 // PrintKey prints a key for people, a line a field.
 void PrintKey(const v1::Key& key, const Io& io);
+
+// PrintGenerations prints the keys of an identity for people, as a table.
+void PrintGenerations(const v1::Key& key, const Io& io);
+
+// PrintRequest writes a certification request to `file` ("-" is the output) and says that the key was `done`, for
+// example "Made", and with which command its certificate is to be given.
+absl::Status PrintRequest(const v1::RenewIdentityResponse& response, const std::string& done, const std::string& next,
+                          const std::string& file, const Io& io);
 
 // PrintCertificate prints a certificate for people.
 void PrintCertificate(const v1::Certificate& certificate, const Io& io);

@@ -11,7 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "daemon/custodian/identity_life.h"
 #include "daemon/handshake/root_storage.h"
 #include "daemon/handshake/ticket_roots.h"
 #include "test/fakes/fake_key_backend.h"
@@ -101,7 +103,9 @@ class AuthenticationCustodianTest : public ::testing::Test {
                                        *sealer_,
                                        changes_,
                                        [this] { return absl::Now() + later_; },
-                                       {}});
+                                       {},
+                                       nullptr,
+                                       &book_});
     alice_ = MakeParty("alice", Caller(10));
     bob_ = MakeParty("bob", Caller(20));
   }
@@ -120,7 +124,7 @@ class AuthenticationCustodianTest : public ::testing::Test {
     return promise.get_future().get();
   }
 
-  Party MakeParty(const std::string& name, const Subject& caller) {
+  KeyGeneration MakeKey() {
     std::promise<absl::StatusOr<SealedKey>> made;
     WorkOptions options;
     options.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
@@ -131,11 +135,32 @@ class AuthenticationCustodianTest : public ::testing::Test {
     generation.backend_uuid = backends_->entries().front().uuid;
     generation.blob = key.blob;
     generation.public_key = key.public_key;
+    return generation;
+  }
+
+  std::string Certify(const std::string& name, const KeyGeneration& key) const {
+    test::CertificateOptions options;
+    options.subject = {{"CN", name}};
+    return ca_.Issue(key.public_key, options);
+  }
+
+  std::shared_ptr<const Identity> IdentityOf(const std::string& name) const {
+    return *keys_->Find(*KeyName::Parse(name));
+  }
+
+  // Renew puts another generation of a key in force.
+  void Renew(const std::string& name) {
+    KeyGeneration next = MakeKey();
+    next.uuid = absl::StrCat(name, " ", IdentityOf(name)->generations.size() + 1);
+    const Identity with = *WithNext(*IdentityOf(name), next);
+    ASSERT_OK(keys_->ReplaceIdentity(IdentityOf(name), *Switched(with, Certify(name, next), absl::Now() + later_)));
+  }
+
+  Party MakeParty(const std::string& name, const Subject& caller) {
+    const KeyGeneration generation = MakeKey();
     const KeyName key_name = *KeyName::Parse(name);
     EXPECT_OK(keys_->CreateIdentity(key_name, generation));
-    test::CertificateOptions certificate_options;
-    certificate_options.subject = {{"CN", name}};
-    const std::string certificate = ca_.Issue(key.public_key, certificate_options);
+    const std::string certificate = Certify(name, generation);
     EXPECT_OK(
         keys_->InstallCertificate(key_name, (*keys_->Find(key_name))->current().uuid, certificate, ca_.certificate()));
     LocalIdentityRequest request;
@@ -184,6 +209,7 @@ class AuthenticationCustodianTest : public ::testing::Test {
   std::unique_ptr<TicketSealer> sealer_;
   ChangeNotice changes_;
   std::unique_ptr<WorkerPool> pool_;
+  ParticipantBook book_{[](pid_t, uint64_t) { return true; }};
   std::unique_ptr<AuthenticationCustodian> custodian_;
   Party alice_;
   Party bob_;
@@ -208,6 +234,72 @@ TEST_F(AuthenticationCustodianTest, S6OneReplyBuysOneSignatureHoweverOftenItIsPr
   ASSERT_OK_AND_ASSIGN(const StepResult reply, Reply(*request.message, milliseconds(20'000)));
   for (int i = 0; i < 5; ++i) EXPECT_OK(Process(alice_, request.handshake_ticket, *reply.message).status());
   EXPECT_EQ(device_->signatures(), 2U) << "the Reply and one Final";
+}
+
+TEST_F(AuthenticationCustodianTest, S5AReplacedKeyFinishesTheHandshakesThatItBegan) {
+  const StepResult request = Request();
+  Renew("alice");
+  ASSERT_OK_AND_ASSIGN(const StepResult reply, Reply(*request.message, milliseconds(20'000)));
+  Renew("bob");
+  ASSERT_OK_AND_ASSIGN(const StepResult final_step, Process(alice_, request.handshake_ticket, *reply.message));
+  EXPECT_OK(Process(bob_, reply.handshake_ticket, *final_step.message).status());
+  // What begins now uses the new keys, with the identity tickets of before.
+  const StepResult next = Request();
+  ASSERT_OK_AND_ASSIGN(const HandshakeMessage said, ParseToken(MessageRole::kRequest, *next.message));
+  EXPECT_THAT(*said.c_id, HasSubstr(IdentityOf("alice")->current().certificate_chain));
+  ASSERT_OK_AND_ASSIGN(const StepResult next_reply, Reply(*next.message, milliseconds(20'000)));
+  EXPECT_OK(Process(alice_, next.handshake_ticket, *next_reply.message).status());
+}
+
+TEST_F(AuthenticationCustodianTest, S5AReplacedKeyServesNoTicketAfterTwoMinutes) {
+  const StepResult request = Request();
+  ASSERT_OK_AND_ASSIGN(const StepResult reply, Reply(*request.message, milliseconds(20'000)));
+  ASSERT_OK_AND_ASSIGN(const StepResult final_step, Process(alice_, request.handshake_ticket, *reply.message));
+  Renew("alice");
+  Renew("bob");
+  later_ = absl::Seconds(121);
+  EXPECT_THAT(Process(alice_, request.handshake_ticket, *reply.message), StatusIs(absl::StatusCode::kPermissionDenied));
+  EXPECT_THAT(Process(bob_, reply.handshake_ticket, *final_step.message),
+              StatusIs(absl::StatusCode::kPermissionDenied));
+}
+
+TEST_F(AuthenticationCustodianTest, S5ARevokedOrErasedKeyServesNoTicketAtAll) {
+  const StepResult request = Request();
+  ASSERT_OK_AND_ASSIGN(const StepResult reply, Reply(*request.message, milliseconds(20'000)));
+  Renew("alice");
+  const std::string old = IdentityOf("alice")->generations.front().certificate_chain;
+  IdentityTrust trust = IdentityOf("alice")->trust;
+  trust.revocation_lists = {{.issuer = "any", .authority_key = "", .number = "1", .pem = ca_.Crl({old})}};
+  ASSERT_OK(keys_->SetTrust(*KeyName::Parse("alice"), IdentityOf("alice"), trust));
+  EXPECT_THAT(Process(alice_, request.handshake_ticket, *reply.message),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("revoked")));
+  const Identity erased = Without(*IdentityOf("alice"), IdentityOf("alice")->generations.front().uuid);
+  ASSERT_OK(keys_->ReplaceIdentity(IdentityOf("alice"), erased));
+  EXPECT_THAT(Process(alice_, request.handshake_ticket, *reply.message), StatusIs(absl::StatusCode::kPermissionDenied));
+}
+
+TEST_F(AuthenticationCustodianTest, ADisabledKeyIsRefusedAlsoToWhoWaitsForItsSignature) {
+  const StepResult request = Request();
+  device_->Hold();
+  auto waiting = std::async(std::launch::async, [&] { return Reply(*request.message, milliseconds(20'000)); });
+  ASSERT_TRUE(WaitFor([this] { return device_->Health().queue_length == 1; }));
+  Identity disabled = *IdentityOf("bob");
+  disabled.disabled = true;
+  ASSERT_OK(keys_->ReplaceIdentity(IdentityOf("bob"), disabled));
+  device_->Release();
+  EXPECT_THAT(waiting.get(), StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("there is no such key")));
+  EXPECT_THAT(Reply(*request.message, milliseconds(20'000)), StatusIs(absl::StatusCode::kPermissionDenied));
+  disabled.disabled = false;
+  ASSERT_OK(keys_->ReplaceIdentity(IdentityOf("bob"), disabled));
+  EXPECT_OK(Reply(*request.message, milliseconds(20'000)).status());
+}
+
+TEST_F(AuthenticationCustodianTest, KnowsWithWhichKeyEachParticipantBegan) {
+  const std::string first = IdentityOf("alice")->current().uuid;
+  Renew("alice");
+  Request();
+  EXPECT_EQ(book_.Counts()[first], 1U);
+  EXPECT_EQ(book_.Counts()[IdentityOf("alice")->current().uuid], 0U);
 }
 
 TEST_F(AuthenticationCustodianTest, S5AskingForASignatureDoesNotMakeItsTicketLiveLonger) {

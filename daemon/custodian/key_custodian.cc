@@ -1,12 +1,15 @@
 #include "daemon/custodian/key_custodian.h"
 
 #include <chrono>
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "daemon/custodian/find_identity.h"
 #include "daemon/custodian/parse_trust.h"
-#include "daemon/handshake/digest.h"
+#include "daemon/custodian/sign_request.h"
+#include "daemon/trust/certificate.h"
+#include "daemon/trust/certification_request.h"
 #include "proto/contract/status_macros.h"
 
 namespace ddskey {
@@ -14,7 +17,6 @@ namespace {
 
 // A TPM may take half a minute for an RSA key.
 constexpr std::chrono::seconds kCreateDeadline(90);
-constexpr std::chrono::seconds kSignDeadline(20);
 
 // c.id has 16 KiB at most, and a NUL at its end.
 constexpr size_t kLargestChain = 16 * 1024 - 1;
@@ -43,19 +45,7 @@ WorkOptions Until(std::chrono::seconds limit) {
 }  // namespace
 
 absl::StatusOr<KeyDescription> KeyCustodian::Describe(std::shared_ptr<const Identity> identity) const {
-  KeyDescription description;
-  const KeyGeneration& generation = identity->current();
-  description.public_key_digest = Sha256(generation.public_key);
-  const BackendSet::Entry* entry = parts_.backends.FindByUuid(generation.backend_uuid);
-  if (entry != nullptr) description.backend = entry->name;
-  if (!generation.certificate_chain.empty()) {
-    ASSIGN_OR_RETURN(description.chain, Certificate::ParsePem(generation.certificate_chain));
-  }
-  if (!identity->trust.anchors.empty()) {
-    ASSIGN_OR_RETURN(description.anchors, Certificate::ParsePem(identity->trust.anchors));
-  }
-  description.identity = std::move(identity);
-  return description;
+  return DescribeKey(std::move(identity), parts_.backends, parts_.book.Counts());
 }
 
 void KeyCustodian::SubmitCreate(const Subject& caller, const NewKey& key, Trail trail, Done<KeyDescription> done) {
@@ -120,30 +110,14 @@ void KeyCustodian::SubmitRequest(const Subject& caller, const NewRequest& reques
   const auto identity = FindActive(parts_.keys, request.key_name);
   if (!identity.ok()) return refuse(identity.status());
   const KeyGeneration& generation = (*identity)->current();
-  if (generation.purpose == KeyPurpose::kDerive) {
-    return refuse(absl::FailedPreconditionError("a key for deriving secrets signs nothing, not even a request"));
-  }
-  const BackendSet::Entry* entry = parts_.backends.FindByUuid(generation.backend_uuid);
-  if (entry == nullptr) {
-    return refuse(absl::UnavailableError("the backend that holds the key is not configured any more"));
-  }
   auto built =
       CertificationRequest::Build(generation.algorithm, generation.public_key, request.subject, request.key_usage);
   if (!built.ok()) return refuse(built.status());
-  const SignatureScheme scheme =
-      IsRsa(generation.algorithm) ? SignatureScheme::kRsaPkcs1Sha256 : SignatureScheme::kEcdsaSha256;
-  // The octets begin with the DER of a SEQUENCE, 0x30: no handshake transcript does.
-  const std::string digest = Sha256(built->to_be_signed());
-  entry->backend->SubmitSign({generation.algorithm, generation.purpose, generation.blob, generation.public_key}, scheme,
-                             digest, Until(kSignDeadline),
-                             [this, built = *std::move(built), trail = std::move(trail),
-                              done = std::move(done)](absl::StatusOr<Signature> signature) {
-                               parts_.pool.Resume([built, signature = std::move(signature), trail, done]() mutable {
-                                 auto pem = signature.ok() ? built.Finish(signature->octets) : signature.status();
-                                 trail.End(pem.status());
-                                 done(std::move(pem));
-                               });
-                             });
+  SignRequest(parts_.pool, parts_.backends, generation, *std::move(built),
+              [trail = std::move(trail), done = std::move(done)](absl::StatusOr<std::string> pem) mutable {
+                trail.End(pem.status());
+                done(std::move(pem));
+              });
 }
 
 absl::StatusOr<KeyDescription> KeyCustodian::Install(const Subject& caller, const std::string& name,
@@ -214,9 +188,10 @@ void KeyCustodian::List(const Subject& caller, bool include_deleted, Done<std::v
     const auto list = [&]() -> absl::StatusOr<std::vector<KeyDescription>> {
       RETURN_IF_ERROR(trail.Administer(parts_.authorizer, caller, Action::kKeyList, ""));
       std::vector<KeyDescription> keys;
+      const std::map<std::string, size_t> participants = parts_.book.Counts();
       for (const auto& identity : parts_.keys.List()) {
         if (identity->deleted && !include_deleted) continue;
-        ASSIGN_OR_RETURN(keys.emplace_back(), Describe(identity));
+        ASSIGN_OR_RETURN(keys.emplace_back(), DescribeKey(identity, parts_.backends, participants));
       }
       return keys;
     };

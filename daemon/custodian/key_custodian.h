@@ -13,26 +13,14 @@
 #include "daemon/custodian/authorizer.h"
 #include "daemon/custodian/backend_set.h"
 #include "daemon/custodian/change_notice.h"
+#include "daemon/custodian/key_description.h"
+#include "daemon/custodian/participant_book.h"
 #include "daemon/custodian/worker_pool.h"
 #include "daemon/keystore/key_store.h"
-#include "daemon/trust/certificate.h"
 #include "daemon/trust/certificate_validator.h"
-#include "daemon/trust/certification_request.h"
 #include "policy/policy.h"
 
 namespace ddskey {
-
-// KeyDescription is what an administrator sees of an identity.
-struct KeyDescription {
-  std::shared_ptr<const Identity> identity;
-  // Name of the backend that holds the key; empty if it is not configured any more.
-  std::string backend;
-  // SHA-256 of the DER SubjectPublicKeyInfo, 32 octets.
-  std::string public_key_digest;
-  // The installed chain and anchors, parsed; empty if there are none.
-  std::vector<Certificate> chain;
-  std::vector<Certificate> anchors;
-};
 
 // NewKey is what to make.
 struct NewKey {
@@ -64,6 +52,7 @@ class KeyCustodian {
     CertificateValidator& validator;
     ChangeNotice& changes;
     std::function<absl::Time()> clock;
+    ParticipantBook& book;
   };
 
   template <typename T>

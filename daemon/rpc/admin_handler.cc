@@ -7,6 +7,7 @@
 
 #include "absl/strings/escaping.h"
 #include "daemon/rpc/admitted_call.h"
+#include "daemon/rpc/fill_key.h"
 #include "daemon/rpc/fill_revocation_list.h"
 #include "proto/contract/status_macros.h"
 
@@ -14,41 +15,6 @@ namespace ddskey {
 namespace {
 
 constexpr size_t kMaxDocument = size_t{64} * 1024;
-
-std::string PublicKeyPem(const std::string& der) {
-  const std::string base64 = absl::Base64Escape(der);
-  std::string pem = "-----BEGIN PUBLIC KEY-----\n";
-  for (size_t at = 0; at < base64.size(); at += 64) pem += base64.substr(at, 64) + "\n";
-  return pem + "-----END PUBLIC KEY-----\n";
-}
-
-void FillSummary(const Certificate& leaf, v1::Certificate& out) {
-  out.set_subject(leaf.subject());
-  out.set_issuer(leaf.issuer());
-  out.set_serial(leaf.serial());
-  out.set_not_before(absl::ToUnixSeconds(leaf.not_before()));
-  out.set_not_after(absl::ToUnixSeconds(leaf.not_after()));
-  out.set_sha256(absl::BytesToHexString(leaf.digest()));
-}
-
-void FillCertificate(const KeyDescription& key, v1::Certificate& out) {
-  FillSummary(key.chain.front(), out);
-  for (const Certificate& anchor : key.anchors) out.add_anchors(anchor.subject());
-}
-
-void FillKey(const KeyDescription& key, v1::Key& out) {
-  const KeyGeneration& generation = key.identity->current();
-  out.set_name(key.identity->name.text());
-  out.set_algorithm(std::string(AlgorithmName(generation.algorithm)));
-  out.set_purpose(std::string(PurposeName(generation.purpose)));
-  out.set_backend(key.backend);
-  out.set_state(key.identity->deleted ? "deleted" : "active");
-  out.set_generation(generation.number);
-  out.set_created(absl::ToUnixSeconds(generation.created));
-  out.set_public_key_sha256(absl::BytesToHexString(key.public_key_digest));
-  out.set_public_key_pem(PublicKeyPem(generation.public_key));
-  if (!key.chain.empty()) FillCertificate(key, *out.mutable_certificate());
-}
 
 std::string JoinPem(const std::vector<Certificate>& certificates) {
   std::string pem;
@@ -58,16 +24,6 @@ std::string JoinPem(const std::vector<Certificate>& certificates) {
 
 absl::Status NoCertificate(const std::string& name) {
   return absl::FailedPreconditionError("the key \"" + name + "\" has no certificate yet; see: ddskeyctl cert install");
-}
-
-// AnswerKey is the `done` of calls whose response is one key.
-template <typename Response>
-KeyCustodian::Done<KeyDescription> AnswerKey(const std::shared_ptr<AdmittedCall>& call, Response* response) {
-  return [call, response](absl::StatusOr<KeyDescription> key) {
-    if (!key.ok()) return call->Finish(key.status());
-    FillKey(*key, *response->mutable_key());
-    call->Finish(absl::OkStatus());
-  };
 }
 
 // ToStrictness returns nothing where a request leaves a check as it is.
@@ -147,7 +103,15 @@ grpc::ServerUnaryReactor* AdminHandler::ListKeys(grpc::CallbackServerContext* co
   custodian_.List(call->caller(), request->include_deleted(),
                   [call, response](absl::StatusOr<std::vector<KeyDescription>> keys) {
                     if (!keys.ok()) return call->Finish(keys.status());
-                    for (const KeyDescription& key : *keys) FillKey(key, *response->add_keys());
+                    for (const KeyDescription& key : *keys) {
+                      v1::Key& out = *response->add_keys();
+                      FillKey(key, out);
+                      // A list of many has a limit.
+                      for (v1::KeyGeneration& generation : *out.mutable_generations()) {
+                        generation.clear_public_key_pem();
+                        generation.clear_certificate();
+                      }
+                    }
                     call->Finish(absl::OkStatus());
                   });
   return reactor;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <utility>
 
+#include "daemon/custodian/identity_custodian.h"
 #include "daemon/custodian/key_custodian.h"
 #include "daemon/custodian/trust_custodian.h"
 #include "daemon/rpc/call_limiter.h"
@@ -15,10 +16,22 @@ namespace ddskey {
 // AdminHandler serves AdminService: it identifies the caller, counts the call, translates, and asks a custodian once.
 class AdminHandler final : public v1::AdminService::CallbackService {
  public:
+  // Custodians are who does the work.
+  struct Custodians {
+    KeyCustodian& keys;
+    IdentityCustodian& identities;
+    TrustCustodian& trust;
+  };
+
   // `fill_status` says how the daemon is; it is asked only for callers who may know. All must outlive the handler.
-  AdminHandler(const PeerRegistry& peers, CallLimiter& limiter, KeyCustodian& custodian, TrustCustodian& trust,
+  AdminHandler(const PeerRegistry& peers, CallLimiter& limiter, const Custodians& custodians,
                std::function<void(v1::GetStatusResponse&)> fill_status)
-      : peers_(peers), limiter_(limiter), custodian_(custodian), trust_(trust), fill_status_(std::move(fill_status)) {}
+      : peers_(peers),
+        limiter_(limiter),
+        custodian_(custodians.keys),
+        identities_(custodians.identities),
+        trust_(custodians.trust),
+        fill_status_(std::move(fill_status)) {}
 
   grpc::ServerUnaryReactor* CreateKey(grpc::CallbackServerContext* context, const v1::CreateKeyRequest* request,
                                       v1::CreateKeyResponse* response) override;
@@ -37,6 +50,20 @@ class AdminHandler final : public v1::AdminService::CallbackService {
   grpc::ServerUnaryReactor* GetCertificate(grpc::CallbackServerContext* context,
                                            const v1::GetCertificateRequest* request,
                                            v1::GetCertificateResponse* response) override;
+  grpc::ServerUnaryReactor* RenewIdentity(grpc::CallbackServerContext* context, const v1::RenewIdentityRequest* request,
+                                          v1::RenewIdentityResponse* response) override;
+  grpc::ServerUnaryReactor* CompleteRenewal(grpc::CallbackServerContext* context,
+                                            const v1::CompleteRenewalRequest* request,
+                                            v1::IdentityResponse* response) override;
+  grpc::ServerUnaryReactor* AbandonRenewal(grpc::CallbackServerContext* context,
+                                           const v1::AbandonRenewalRequest* request,
+                                           v1::IdentityResponse* response) override;
+  grpc::ServerUnaryReactor* RollBackIdentity(grpc::CallbackServerContext* context,
+                                             const v1::RollBackIdentityRequest* request,
+                                             v1::IdentityResponse* response) override;
+  grpc::ServerUnaryReactor* SetIdentityState(grpc::CallbackServerContext* context,
+                                             const v1::SetIdentityStateRequest* request,
+                                             v1::IdentityResponse* response) override;
   grpc::ServerUnaryReactor* GetTrust(grpc::CallbackServerContext* context, const v1::GetTrustRequest* request,
                                      v1::TrustResponse* response) override;
   grpc::ServerUnaryReactor* AddTrustAnchors(grpc::CallbackServerContext* context,
@@ -64,6 +91,7 @@ class AdminHandler final : public v1::AdminService::CallbackService {
   const PeerRegistry& peers_;
   CallLimiter& limiter_;
   KeyCustodian& custodian_;
+  IdentityCustodian& identities_;
   TrustCustodian& trust_;
   std::function<void(v1::GetStatusResponse&)> fill_status_;
 };

@@ -84,18 +84,21 @@ RpcDaemon::RpcDaemon() {
   sealer_ = std::make_unique<TicketSealer>(*roots_, keys_->instance_uuid());
   pool_ = std::make_unique<WorkerPool>(2);
   authentication_ = std::make_unique<AuthenticationCustodian>(AuthenticationCustodian::Parts{
-      *pool_, *authorizer_, *keys_, *backends_, *validator_, *sealer_, changes_, &absl::Now, {}});
+      *pool_, *authorizer_, *keys_, *backends_, *validator_, *sealer_, changes_, &absl::Now, {}, nullptr, &book_});
   reviewer_ = std::make_unique<PeerReviewer>(
       PeerReviewer::Parts{*pool_, *authorizer_, authentication_->admission(), *sealer_, changes_, &absl::Now});
   board_ = std::make_unique<WatchBoard>(changes_);
   administration_ = std::make_unique<KeyCustodian>(
-      KeyCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, changes_, &absl::Now});
+      KeyCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, changes_, &absl::Now, book_});
   trust_ = std::make_unique<TrustCustodian>(
       TrustCustodian::Parts{*pool_, *authorizer_, *keys_, *validator_, changes_, &absl::Now});
+  identities_ = std::make_unique<IdentityCustodian>(
+      IdentityCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, changes_, book_, &absl::Now});
   limiter_ = std::make_unique<CallLimiter>(NoLimits());
   authentication_handler_ =
       std::make_unique<AuthenticationHandler>(peers_, *limiter_, *authentication_, *reviewer_, *board_);
-  admin_handler_ = std::make_unique<AdminHandler>(peers_, *limiter_, *administration_, *trust_,
+  admin_handler_ = std::make_unique<AdminHandler>(peers_, *limiter_,
+                                                  AdminHandler::Custodians{*administration_, *identities_, *trust_},
                                                   [](v1::GetStatusResponse& status) { status.set_version("fuzz"); });
   auto socket = ListeningSocket::Bind(dir_.File("socket"), 0600);
   server_ = *RpcServer::Start(*std::move(socket), {.name = "fuzz", .limits = NoLimits()},

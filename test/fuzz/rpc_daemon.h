@@ -15,7 +15,9 @@
 #include "daemon/custodian/authorizer.h"
 #include "daemon/custodian/backend_set.h"
 #include "daemon/custodian/change_notice.h"
+#include "daemon/custodian/identity_custodian.h"
 #include "daemon/custodian/key_custodian.h"
+#include "daemon/custodian/participant_book.h"
 #include "daemon/custodian/peer_reviewer.h"
 #include "daemon/custodian/trust_custodian.h"
 #include "daemon/custodian/watch_board.h"
@@ -26,6 +28,7 @@
 #include "daemon/rpc/admin_handler.h"
 #include "daemon/rpc/authentication_handler.h"
 #include "daemon/rpc/call_limiter.h"
+#include "daemon/rpc/peer_credentials.h"
 #include "daemon/rpc/peer_registry.h"
 #include "daemon/rpc/server.h"
 #include "daemon/trust/certificate_validator.h"
@@ -59,8 +62,9 @@ class RpcDaemon {
     void Flush() override {}
   };
 
-  test::TempDir dir_;
   ChangeNotice changes_;
+  ParticipantBook book_{&IsSameProcess};
+  test::TempDir dir_;
   NoAudit audit_;
   std::unique_ptr<KeyStore> keys_;
   std::unique_ptr<BackendSet> backends_;
@@ -73,6 +77,7 @@ class RpcDaemon {
   std::unique_ptr<PeerReviewer> reviewer_;
   std::unique_ptr<WatchBoard> board_;
   std::unique_ptr<KeyCustodian> administration_;
+  std::unique_ptr<IdentityCustodian> identities_;
   std::unique_ptr<TrustCustodian> trust_;
   PeerRegistry peers_;
   std::unique_ptr<CallLimiter> limiter_;

@@ -20,7 +20,7 @@ constexpr char kRootMayAll[] = R"(
 rule {
   name: "root" effect: ALLOW caller { uid: 0 } key: "*"
   operation: [HANDSHAKE, OWN_TRUST, KEY_CREATE, KEY_LIST, KEY_DELETE, CSR_CREATE, CERTIFICATE_INSTALL, STATUS,
-              TRUST_CHANGE, OCSP_INSTALL]
+              TRUST_CHANGE, OCSP_INSTALL, IDENTITY_RENEW, IDENTITY_STATE, STORE_CHECK, BACKUP, RESTORE]
 }
 )";
 

@@ -1,0 +1,51 @@
+#ifndef DAEMON_CUSTODIAN_KEY_DESCRIPTION_H_
+#define DAEMON_CUSTODIAN_KEY_DESCRIPTION_H_
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "daemon/custodian/backend_set.h"
+#include "daemon/keystore/key_store.h"
+#include "daemon/trust/certificate.h"
+
+namespace ddskey {
+
+// GenerationDescription is what an administrator sees of one key of an identity.
+struct GenerationDescription {
+  // Of the identity that is described.
+  const KeyGeneration* generation = nullptr;
+  // Name of the backend that holds the key; empty if it is not configured any more.
+  std::string backend;
+  // SHA-256 of the DER SubjectPublicKeyInfo, 32 octets.
+  std::string public_key_digest;
+  // The installed chain, parsed; empty if there is none.
+  std::vector<Certificate> chain;
+  // How many participants are known that began with it.
+  size_t participants = 0;
+};
+
+// KeyDescription is what an administrator sees of an identity.
+struct KeyDescription {
+  std::shared_ptr<const Identity> identity;
+  // Of the current generation, as in GenerationDescription.
+  std::string backend;
+  std::string public_key_digest;
+  std::vector<Certificate> chain;
+  // The installed anchors, parsed; empty if there are none.
+  std::vector<Certificate> anchors;
+  // By number.
+  std::vector<GenerationDescription> generations;
+};
+
+// DescribeKey parses what is stored of an identity. `participants` is how many are known, by generation
+// (ParticipantBook::Counts).
+absl::StatusOr<KeyDescription> DescribeKey(std::shared_ptr<const Identity> identity, const BackendSet& backends,
+                                           const std::map<std::string, size_t>& participants);
+
+}  // namespace ddskey
+
+#endif  // DAEMON_CUSTODIAN_KEY_DESCRIPTION_H_
