@@ -27,6 +27,10 @@ class AdminClient {
   virtual absl::StatusOr<v1::IdentityResponse> AbandonRenewal(const v1::AbandonRenewalRequest& request) = 0;
   virtual absl::StatusOr<v1::IdentityResponse> RollBackIdentity(const v1::RollBackIdentityRequest& request) = 0;
   virtual absl::StatusOr<v1::IdentityResponse> SetIdentityState(const v1::SetIdentityStateRequest& request) = 0;
+  virtual absl::StatusOr<v1::CheckStoreResponse> CheckStore(const v1::CheckStoreRequest& request) = 0;
+  virtual absl::StatusOr<v1::CheckIdentityResponse> CheckIdentity(const v1::CheckIdentityRequest& request) = 0;
+  virtual absl::StatusOr<v1::GetBackupResponse> GetBackup(const v1::GetBackupRequest& request) = 0;
+  virtual absl::StatusOr<v1::RestoreIdentityResponse> RestoreIdentity(const v1::RestoreIdentityRequest& request) = 0;
   virtual absl::StatusOr<v1::TrustResponse> GetTrust(const v1::GetTrustRequest& request) = 0;
   virtual absl::StatusOr<v1::TrustResponse> AddTrustAnchors(const v1::AddTrustAnchorsRequest& request) = 0;
   virtual absl::StatusOr<v1::TrustResponse> RemoveTrustAnchor(const v1::RemoveTrustAnchorRequest& request) = 0;

@@ -73,6 +73,23 @@ absl::StatusOr<v1::IdentityResponse> SocketAdminClient::SetIdentityState(const v
   return Call<v1::IdentityResponse>("SetIdentityState", request, Repeat::kIfUnknown);
 }
 
+absl::StatusOr<v1::CheckStoreResponse> SocketAdminClient::CheckStore(const v1::CheckStoreRequest& request) {
+  return Call<v1::CheckStoreResponse>("CheckStore", request, Repeat::kIfUnknown);
+}
+
+absl::StatusOr<v1::CheckIdentityResponse> SocketAdminClient::CheckIdentity(const v1::CheckIdentityRequest& request) {
+  return Call<v1::CheckIdentityResponse>("CheckIdentity", request, Repeat::kIfUnknown);
+}
+
+absl::StatusOr<v1::GetBackupResponse> SocketAdminClient::GetBackup(const v1::GetBackupRequest& request) {
+  return Call<v1::GetBackupResponse>("GetBackup", request, Repeat::kIfUnknown);
+}
+
+absl::StatusOr<v1::RestoreIdentityResponse> SocketAdminClient::RestoreIdentity(
+    const v1::RestoreIdentityRequest& request) {
+  return Call<v1::RestoreIdentityResponse>("RestoreIdentity", request, Repeat::kNever);
+}
+
 absl::StatusOr<v1::TrustResponse> SocketAdminClient::GetTrust(const v1::GetTrustRequest& request) {
   return Call<v1::TrustResponse>("GetTrust", request, Repeat::kIfUnknown);
 }

@@ -32,6 +32,10 @@ class SocketAdminClient : public AdminClient {
   absl::StatusOr<v1::IdentityResponse> AbandonRenewal(const v1::AbandonRenewalRequest& request) override;
   absl::StatusOr<v1::IdentityResponse> RollBackIdentity(const v1::RollBackIdentityRequest& request) override;
   absl::StatusOr<v1::IdentityResponse> SetIdentityState(const v1::SetIdentityStateRequest& request) override;
+  absl::StatusOr<v1::CheckStoreResponse> CheckStore(const v1::CheckStoreRequest& request) override;
+  absl::StatusOr<v1::CheckIdentityResponse> CheckIdentity(const v1::CheckIdentityRequest& request) override;
+  absl::StatusOr<v1::GetBackupResponse> GetBackup(const v1::GetBackupRequest& request) override;
+  absl::StatusOr<v1::RestoreIdentityResponse> RestoreIdentity(const v1::RestoreIdentityRequest& request) override;
   absl::StatusOr<v1::TrustResponse> GetTrust(const v1::GetTrustRequest& request) override;
   absl::StatusOr<v1::TrustResponse> AddTrustAnchors(const v1::AddTrustAnchorsRequest& request) override;
   absl::StatusOr<v1::TrustResponse> RemoveTrustAnchor(const v1::RemoveTrustAnchorRequest& request) override;

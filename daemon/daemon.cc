@@ -199,6 +199,9 @@ absl::Status Daemon::Serve(PassedDescriptors& descriptors) {
       KeyCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, changes_, &absl::Now, book_});
   trust_ = std::make_unique<TrustCustodian>(
       TrustCustodian::Parts{*pool_, *authorizer_, *keys_, *validator_, changes_, &absl::Now});
+  checker_ = std::make_unique<StoreChecker>(
+      StoreChecker::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, &absl::Now});
+  backup_ = std::make_unique<BackupCustodian>(BackupCustodian::Parts{*pool_, *authorizer_, *keys_});
   identities_ = std::make_unique<IdentityCustodian>(
       IdentityCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, changes_, book_, &absl::Now});
   retiring_keys_ = std::make_unique<PeriodicTask>(kRetirePause, [this] {
@@ -208,9 +211,10 @@ absl::Status Daemon::Serve(PassedDescriptors& descriptors) {
   admin_limiter_ = std::make_unique<CallLimiter>(limits);
   authentication_handler_ = std::make_unique<AuthenticationHandler>(application_peers_, *application_limiter_,
                                                                     *authentication_, *reviewer_, *board_);
-  admin_handler_ = std::make_unique<AdminHandler>(admin_peers_, *admin_limiter_,
-                                                  AdminHandler::Custodians{*administration_, *identities_, *trust_},
-                                                  [this](v1::GetStatusResponse& status) { FillStatus(status); });
+  admin_handler_ = std::make_unique<AdminHandler>(
+      admin_peers_, *admin_limiter_,
+      AdminHandler::Custodians{*administration_, *identities_, *trust_, *checker_, *backup_},
+      [this](v1::GetStatusResponse& status) { FillStatus(status); });
 
   ASSIGN_OR_RETURN(ListeningSocket application,
                    OpenSocket(descriptors, "ddskeyd", config_.socket(), config_.socket_mode()));

@@ -12,12 +12,14 @@
 #include "daemon/custodian/authentication_custodian.h"
 #include "daemon/custodian/authorizer.h"
 #include "daemon/custodian/backend_set.h"
+#include "daemon/custodian/backup_custodian.h"
 #include "daemon/custodian/change_notice.h"
 #include "daemon/custodian/file_lists.h"
 #include "daemon/custodian/identity_custodian.h"
 #include "daemon/custodian/key_custodian.h"
 #include "daemon/custodian/participant_book.h"
 #include "daemon/custodian/peer_reviewer.h"
+#include "daemon/custodian/store_checker.h"
 #include "daemon/custodian/trust_custodian.h"
 #include "daemon/custodian/watch_board.h"
 #include "daemon/custodian/worker_pool.h"
@@ -95,6 +97,8 @@ class Daemon {
   std::unique_ptr<WatchBoard> board_;
   std::unique_ptr<KeyCustodian> administration_;
   std::unique_ptr<IdentityCustodian> identities_;
+  std::unique_ptr<StoreChecker> checker_;
+  std::unique_ptr<BackupCustodian> backup_;
   std::unique_ptr<TrustCustodian> trust_;
   PeerRegistry application_peers_;
   PeerRegistry admin_peers_;

@@ -2,8 +2,10 @@
 #define CLIENT_CLI_FAKE_ADMIN_CLIENT_H_
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -41,6 +43,14 @@ struct Script {
   v1::RenewIdentityRequest renew;
   v1::CompleteRenewalRequest complete;
   v1::SetIdentityStateRequest set_state;
+  v1::CheckStoreResponse store;
+  // By name.
+  std::map<std::string, v1::CheckIdentityResponse> checks;
+  // Identities as they are in the keystore, for GetBackup, and what came back by RestoreIdentity.
+  std::vector<v1::BackupIdentity> identities;
+  std::vector<v1::BackupIdentity> restored;
+  // The names that are taken.
+  std::set<std::string> taken;
   // The names that were asked for by "AbandonRenewal" or "RollBackIdentity".
   std::vector<std::string> others;
 };
@@ -110,6 +120,32 @@ class FakeAdminClient : public AdminClient {
   absl::StatusOr<v1::IdentityResponse> SetIdentityState(const v1::SetIdentityStateRequest& request) override {
     script_.set_state = request;
     return AnswerIdentity();
+  }
+  absl::StatusOr<v1::CheckStoreResponse> CheckStore(const v1::CheckStoreRequest&) override {
+    return Answer(script_.store);
+  }
+  absl::StatusOr<v1::CheckIdentityResponse> CheckIdentity(const v1::CheckIdentityRequest& request) override {
+    const auto found = script_.checks.find(request.name());
+    if (found == script_.checks.end()) return absl::NotFoundError("there is no such key");
+    return Answer(found->second);
+  }
+  // Three octets at a time.
+  absl::StatusOr<v1::GetBackupResponse> GetBackup(const v1::GetBackupRequest& request) override {
+    v1::GetBackupResponse response;
+    response.set_snapshot(7);
+    response.set_instance_uuid("instance");
+    response.set_identities(static_cast<uint32_t>(script_.identities.size()));
+    if (request.identity() < script_.identities.size()) {
+      const std::string octets = script_.identities[request.identity()].SerializeAsString();
+      response.set_part(octets.substr(request.offset(), 3));
+      response.set_last_part(request.offset() + 3 >= octets.size());
+    }
+    return Answer(response);
+  }
+  absl::StatusOr<v1::RestoreIdentityResponse> RestoreIdentity(const v1::RestoreIdentityRequest& request) override {
+    if (script_.taken.contains(request.identity().name())) return absl::AlreadyExistsError("taken");
+    script_.restored.push_back(request.identity());
+    return Answer(v1::RestoreIdentityResponse());
   }
   absl::StatusOr<v1::TrustResponse> GetTrust(const v1::GetTrustRequest&) override { return Answer(script_.trust); }
   absl::StatusOr<v1::TrustResponse> AddTrustAnchors(const v1::AddTrustAnchorsRequest& request) override {

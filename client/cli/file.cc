@@ -14,6 +14,7 @@ constexpr size_t kMaxCertificates = size_t{64} * 1024;
 constexpr size_t kMaxDocument = size_t{64} * 1024;
 constexpr size_t kMaxPermissions = size_t{64} * 1024;
 constexpr size_t kMaxOcspResponse = size_t{16} * 1024;
+constexpr size_t kMaxBackup = size_t{1} << 30;
 constexpr size_t kMaxLists = size_t{8} * 1024 * 1024;
 
 absl::Status FromErrno(std::string_view doing, const std::string& path, int error) {
@@ -115,8 +116,10 @@ absl::StatusOr<std::string> ReadOcspResponse(const std::string& path) {
   return content;
 }
 
-absl::Status WriteNewFile(const std::string& path, std::string_view content) {
-  const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+absl::StatusOr<std::string> ReadBackup(const std::string& path) { return ReadBounded(path, kMaxBackup); }
+
+absl::Status WriteNewFile(const std::string& path, std::string_view content, unsigned mode) {
+  const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
   if (file.get() < 0) return FromErrno("cannot make", path, errno);
   while (!content.empty()) {
     const ssize_t put = write(file.get(), content.data(), content.size());

@@ -25,8 +25,11 @@ absl::StatusOr<std::string> ReadOcspResponse(const std::string& path);
 // ReadDocument reads any other file of at most 64 KiB with the caller's rights. INVALID_ARGUMENT if it is larger.
 absl::StatusOr<std::string> ReadDocument(const std::string& path);
 
-// WriteNewFile makes the file `path`, which must not exist, mode 0644.
-absl::Status WriteNewFile(const std::string& path, std::string_view content);
+// ReadBackup reads a backup file with the caller's rights, at most 1 GiB.
+absl::StatusOr<std::string> ReadBackup(const std::string& path);
+
+// WriteNewFile makes the file `path`, which must not exist.
+absl::Status WriteNewFile(const std::string& path, std::string_view content, unsigned mode = 0644);
 
 }  // namespace ddskey::cli
 

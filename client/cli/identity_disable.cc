@@ -22,8 +22,8 @@ absl::Status Set(v1::IdentityState state, const char* said, const Arguments& arg
 
 absl::Status Disable(const Arguments& arguments, AdminClient& admin, const Io& io) {
   return Set(v1::IDENTITY_STATE_DISABLED,
-             " is out of use: no handshake step is served from now on. Its peers keep their sessions; revoke its "
-             "certificate to end them.\n",
+             " is out of use: no handshake step is served from now on, and participants that run with it are ended. "
+             "Revoke its certificate, too, if the key may be in wrong hands.\n",
              arguments, admin, io);
 }
 

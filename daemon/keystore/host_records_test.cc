@@ -63,5 +63,16 @@ TEST_F(HostRecordsTest, KeepsTheLastGoodTime) {
   EXPECT_THAT(store_->LoadLastGoodTime(), IsOkAndHolds(absl::FromUnixSeconds(1'700'000'000)));
 }
 
+TEST_F(HostRecordsTest, KnowsTheBackendsThatWereEverRegistered) {
+  ASSERT_OK_AND_ASSIGN(const std::string tpm, store_->RegisterBackend("tpm", "tpm2"));
+  ASSERT_OK(store_->RegisterBackend("software", "software").status());
+  ASSERT_OK_AND_ASSIGN(const auto backends, store_->Backends());
+  ASSERT_EQ(backends.size(), 2U);
+  EXPECT_EQ(backends[0].name, "software");
+  EXPECT_EQ(backends[1].uuid, tpm);
+  EXPECT_EQ(backends[1].kind, "tpm2");
+  EXPECT_OK(store_->CheckIntegrity());
+}
+
 }  // namespace
 }  // namespace ddskey

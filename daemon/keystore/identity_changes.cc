@@ -30,6 +30,16 @@ absl::Status CheckGenerations(const Identity& identity) {
   return absl::OkStatus();
 }
 
+// WithUuids names the generations that have no name yet.
+absl::StatusOr<Identity> WithUuids(const Identity& identity) {
+  Identity named = identity;
+  for (KeyGeneration& generation : named.generations) {
+    if (!generation.uuid.empty()) continue;
+    ASSIGN_OR_RETURN(generation.uuid, NewUuid());
+  }
+  return named;
+}
+
 }  // namespace
 
 absl::Status SqliteKeyStore::InsertGeneration(const KeyName& name, const KeyGeneration& generation) {
@@ -80,11 +90,7 @@ absl::Status SqliteKeyStore::InsertIdentity(const Identity& identity) {
 
 absl::Status SqliteKeyStore::AddIdentity(const Identity& identity) {
   RETURN_IF_ERROR(CheckGenerations(identity));
-  Identity added = identity;
-  for (KeyGeneration& generation : added.generations) {
-    if (!generation.uuid.empty()) continue;
-    ASSIGN_OR_RETURN(generation.uuid, NewUuid());
-  }
+  ASSIGN_OR_RETURN(Identity added, WithUuids(identity));
   if (added.uuid.empty()) added.uuid = added.generations.front().uuid;
   const std::lock_guard lock(writing_);
   if (const auto taken = Find(identity.name); taken.ok()) {
@@ -100,6 +106,7 @@ absl::Status SqliteKeyStore::CreateIdentity(const KeyName& name, const KeyGenera
 
 absl::Status SqliteKeyStore::ReplaceIdentity(const std::shared_ptr<const Identity>& expected, const Identity& changed) {
   RETURN_IF_ERROR(CheckGenerations(changed));
+  ASSIGN_OR_RETURN(const Identity named, WithUuids(changed));
   const std::lock_guard lock(writing_);
   const auto found = Find(changed.name);
   if (!found.ok() || *found != expected) {
@@ -112,7 +119,7 @@ absl::Status SqliteKeyStore::ReplaceIdentity(const std::shared_ptr<const Identit
                                    name));
     RETURN_IF_ERROR(
         database_->Run("DELETE FROM generation WHERE identity_id = (SELECT id FROM identity WHERE name = ?)", name));
-    for (const KeyGeneration& generation : changed.generations) {
+    for (const KeyGeneration& generation : named.generations) {
       RETURN_IF_ERROR(InsertGeneration(changed.name, generation));
     }
     if (changed.current().uuid == expected->current().uuid) return absl::OkStatus();

@@ -93,6 +93,17 @@ TEST_F(IdentityChangesTest, SwitchesGenerationsInOneChangeAndKeepsTheNameOfTheId
   }
 }
 
+TEST_F(IdentityChangesTest, MakesAUuidForAnotherGenerationWhereThereIsNone) {
+  ASSERT_OK(store_->CreateIdentity(*KeyName::Parse("listener"), Generation("", 1, GenerationState::kCurrent)));
+  for (const char* name : {"talker", "listener"}) {
+    const auto before = *store_->Find(*KeyName::Parse(name));
+    Identity changed = *before;
+    changed.generations.push_back(Generation("", 2, GenerationState::kNext));
+    ASSERT_OK(store_->ReplaceIdentity(before, changed));
+    EXPECT_EQ((*store_->Find(*KeyName::Parse(name)))->next()->uuid.size(), 36U);
+  }
+}
+
 TEST_F(IdentityChangesTest, ErasesAGenerationThatGoesAndKeepsTheNameOfTheIdentity) {
   Identity changed = *Talker();
   changed.generations = {Generation("u-2", 2, GenerationState::kCurrent)};

@@ -89,6 +89,13 @@ struct Identity {
   const KeyGeneration* next() const;
 };
 
+// StoredBackend is a backend that a keystore knows, configured or not.
+struct StoredBackend {
+  std::string uuid;
+  std::string name;
+  std::string kind;
+};
+
 // FileRevocationList is a certificate revocation list that was taken from a file.
 struct FileRevocationList {
   std::string path;
@@ -116,6 +123,12 @@ class KeyStore {
   // RegisterBackend returns the lasting identity of the backend that is configured under `name` with `kind`
   // ("software", "tpm2"), making it on first sight. FAILED_PRECONDITION if the name belongs to another kind.
   virtual absl::StatusOr<std::string> RegisterBackend(const std::string& name, const std::string& kind) = 0;
+
+  // Backends returns all that were ever registered.
+  virtual absl::StatusOr<std::vector<StoredBackend>> Backends() = 0;
+
+  // CheckIntegrity reads all of the file. DATA_LOSS says what is wrong with it.
+  virtual absl::Status CheckIntegrity() = 0;
 
   // CreateIdentity adds an identity with its first generation, which must be kCurrent. ALREADY_EXISTS if the name is
   // taken, also by a deleted identity that was not purged (S-14); INVALID_ARGUMENT if the generation is not in order:

@@ -30,6 +30,8 @@ class SqliteKeyStore : public KeyStore {
   uint32_t schema_version() const override { return schema_version_; }
 
   absl::StatusOr<std::string> RegisterBackend(const std::string& name, const std::string& kind) override;
+  absl::StatusOr<std::vector<StoredBackend>> Backends() override;
+  absl::Status CheckIntegrity() override;
   absl::Status CreateIdentity(const KeyName& name, const KeyGeneration& generation) override;
   absl::Status AddIdentity(const Identity& identity) override;
   absl::Status ReplaceIdentity(const std::shared_ptr<const Identity>& expected, const Identity& changed) override;

@@ -4,8 +4,10 @@
 #include <functional>
 #include <utility>
 
+#include "daemon/custodian/backup_custodian.h"
 #include "daemon/custodian/identity_custodian.h"
 #include "daemon/custodian/key_custodian.h"
+#include "daemon/custodian/store_checker.h"
 #include "daemon/custodian/trust_custodian.h"
 #include "daemon/rpc/call_limiter.h"
 #include "daemon/rpc/peer_registry.h"
@@ -21,6 +23,8 @@ class AdminHandler final : public v1::AdminService::CallbackService {
     KeyCustodian& keys;
     IdentityCustodian& identities;
     TrustCustodian& trust;
+    StoreChecker& checker;
+    BackupCustodian& backup;
   };
 
   // `fill_status` says how the daemon is; it is asked only for callers who may know. All must outlive the handler.
@@ -31,6 +35,8 @@ class AdminHandler final : public v1::AdminService::CallbackService {
         custodian_(custodians.keys),
         identities_(custodians.identities),
         trust_(custodians.trust),
+        checker_(custodians.checker),
+        backup_(custodians.backup),
         fill_status_(std::move(fill_status)) {}
 
   grpc::ServerUnaryReactor* CreateKey(grpc::CallbackServerContext* context, const v1::CreateKeyRequest* request,
@@ -64,6 +70,15 @@ class AdminHandler final : public v1::AdminService::CallbackService {
   grpc::ServerUnaryReactor* SetIdentityState(grpc::CallbackServerContext* context,
                                              const v1::SetIdentityStateRequest* request,
                                              v1::IdentityResponse* response) override;
+  grpc::ServerUnaryReactor* CheckStore(grpc::CallbackServerContext* context, const v1::CheckStoreRequest* request,
+                                       v1::CheckStoreResponse* response) override;
+  grpc::ServerUnaryReactor* CheckIdentity(grpc::CallbackServerContext* context, const v1::CheckIdentityRequest* request,
+                                          v1::CheckIdentityResponse* response) override;
+  grpc::ServerUnaryReactor* GetBackup(grpc::CallbackServerContext* context, const v1::GetBackupRequest* request,
+                                      v1::GetBackupResponse* response) override;
+  grpc::ServerUnaryReactor* RestoreIdentity(grpc::CallbackServerContext* context,
+                                            const v1::RestoreIdentityRequest* request,
+                                            v1::RestoreIdentityResponse* response) override;
   grpc::ServerUnaryReactor* GetTrust(grpc::CallbackServerContext* context, const v1::GetTrustRequest* request,
                                      v1::TrustResponse* response) override;
   grpc::ServerUnaryReactor* AddTrustAnchors(grpc::CallbackServerContext* context,
@@ -93,6 +108,8 @@ class AdminHandler final : public v1::AdminService::CallbackService {
   KeyCustodian& custodian_;
   IdentityCustodian& identities_;
   TrustCustodian& trust_;
+  StoreChecker& checker_;
+  BackupCustodian& backup_;
   std::function<void(v1::GetStatusResponse&)> fill_status_;
 };
 

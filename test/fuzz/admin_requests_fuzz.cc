@@ -1,5 +1,6 @@
 // Requests of administrators (proto/ddskey/v1/admin.proto) to the daemon behind its socket.
-// An input is a script of calls (rpc_daemon.h). {certificate:KEY} is one for that key, {ca} that of who issued it. All
+// An input is a script of calls (rpc_daemon.h). {certificate:KEY} is one for that key, {next:KEY} one for the key
+// that is to come after it, {ca} that of who issued them. All
 // keys are gone afterwards.
 
 #include <openssl/bio.h>
@@ -50,10 +51,18 @@ std::string Der(const std::string& pem) {
 
 std::string Expand(const std::string& name) {
   constexpr std::string_view kCertificate = "certificate:";
+  constexpr std::string_view kNext = "next:";
   if (name == "ca") return Ca().certificate();
-  if (!name.starts_with(kCertificate)) return "{" + name + "}";
-  const std::string key = name.substr(kCertificate.size());
-  const v1::Key found = KeyName::Parse(key).has_value() ? KeyOf(key) : v1::Key();
+  const bool next = name.starts_with(kNext);
+  if (!next && !name.starts_with(kCertificate)) return "{" + name + "}";
+  const std::string key = name.substr(next ? kNext.size() : kCertificate.size());
+  v1::Key found = KeyName::Parse(key).has_value() ? KeyOf(key) : v1::Key();
+  if (next) {
+    const v1::Key shown = found;
+    for (const v1::KeyGeneration& generation : shown.generations()) {
+      if (generation.state() == "next") found.set_public_key_pem(generation.public_key_pem());
+    }
+  }
   if (found.public_key_pem().empty()) return "no such key";
   test::CertificateOptions options;
   options.subject = {{"CN", "key"}};
@@ -85,6 +94,7 @@ bool AskFor(const std::string& method, const std::string& octets, Request& reque
     case grpc::ALREADY_EXISTS:
     case grpc::PERMISSION_DENIED:
     case grpc::FAILED_PRECONDITION:
+    case grpc::ABORTED:
     case grpc::UNIMPLEMENTED:
     case grpc::RESOURCE_EXHAUSTED:
       return false;
@@ -145,7 +155,80 @@ void Install(const std::string& octets) {
   BIO_free_all(in);
 }
 
+// Of the key in `state` of an identity, PEM.
+std::string PublicKeyIn(const std::string& state, const v1::Key& key) {
+  for (const v1::KeyGeneration& generation : key.generations()) {
+    if (generation.state() == state) return generation.public_key_pem();
+  }
+  return "";
+}
+
+void Renew(const std::string& octets) {
+  v1::RenewIdentityRequest request;
+  v1::RenewIdentityResponse response;
+  if (!AskFor("RenewIdentity", octets, request, response)) return;
+  const v1::Key after = KeyOf(request.name());
+  Require(!PublicKeyIn("next", after).empty(), "a renewal makes a next key");
+  Require(after.certificate().sha256() == response.key().certificate().sha256(), "the current key stays in use");
+}
+
+void Complete(const std::string& octets) {
+  v1::CompleteRenewalRequest request;
+  v1::IdentityResponse response;
+  request.ParseFromString(octets);
+  const v1::Key before = KeyOf(request.name());
+  if (!AskFor("CompleteRenewal", octets, request, response)) return;
+  const v1::Key after = KeyOf(request.name());
+  Require(after.certificate().subject() == before.certificate().subject(), "a renewal keeps the subject");
+  const std::string next = PublicKeyIn("next", before);
+  Require(after.public_key_pem() == (next.empty() ? before.public_key_pem() : next), "the next key comes into force");
+}
+
+void SetState(const std::string& octets) {
+  v1::SetIdentityStateRequest request;
+  v1::IdentityResponse response;
+  if (!AskFor("SetIdentityState", octets, request, response)) return;
+  const bool enabled = request.state() == v1::IDENTITY_STATE_ENABLED;
+  Require(KeyOf(request.name()).state() == (enabled ? "active" : "disabled"),
+          "an identity is in the state that it was set to");
+}
+
+void Restore(const std::string& octets) {
+  v1::RestoreIdentityRequest request;
+  v1::RestoreIdentityResponse response;
+  if (!AskFor("RestoreIdentity", octets, request, response)) return;
+  Require(KeyOf(request.identity().name()).generations_size() == request.identity().generations_size(),
+          "a restored identity has all its keys");
+}
+
+// SayOfIdentities makes the calls about the life of identities; false if `method` is none of them.
+bool SayOfIdentities(const std::string& method, const std::string& octets) {
+  if (method == "RenewIdentity") {
+    Renew(octets);
+  } else if (method == "CompleteRenewal") {
+    Complete(octets);
+  } else if (method == "AbandonRenewal") {
+    AskFor<v1::AbandonRenewalRequest, v1::IdentityResponse>(method, octets);
+  } else if (method == "RollBackIdentity") {
+    AskFor<v1::RollBackIdentityRequest, v1::IdentityResponse>(method, octets);
+  } else if (method == "SetIdentityState") {
+    SetState(octets);
+  } else if (method == "CheckStore") {
+    AskFor<v1::CheckStoreRequest, v1::CheckStoreResponse>(method, octets);
+  } else if (method == "CheckIdentity") {
+    AskFor<v1::CheckIdentityRequest, v1::CheckIdentityResponse>(method, octets);
+  } else if (method == "GetBackup") {
+    AskFor<v1::GetBackupRequest, v1::GetBackupResponse>(method, octets);
+  } else if (method == "RestoreIdentity") {
+    Restore(octets);
+  } else {
+    return false;
+  }
+  return true;
+}
+
 void Say(const std::string& method, const std::string& octets) {
+  if (SayOfIdentities(method, octets)) return;
   if (method == "CreateKey") {
     Create(octets);
   } else if (method == "DeleteKey") {

@@ -92,14 +92,17 @@ RpcDaemon::RpcDaemon() {
       KeyCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, changes_, &absl::Now, book_});
   trust_ = std::make_unique<TrustCustodian>(
       TrustCustodian::Parts{*pool_, *authorizer_, *keys_, *validator_, changes_, &absl::Now});
+  checker_ = std::make_unique<StoreChecker>(
+      StoreChecker::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, &absl::Now});
+  backup_ = std::make_unique<BackupCustodian>(BackupCustodian::Parts{*pool_, *authorizer_, *keys_});
   identities_ = std::make_unique<IdentityCustodian>(
       IdentityCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, changes_, book_, &absl::Now});
   limiter_ = std::make_unique<CallLimiter>(NoLimits());
   authentication_handler_ =
       std::make_unique<AuthenticationHandler>(peers_, *limiter_, *authentication_, *reviewer_, *board_);
-  admin_handler_ = std::make_unique<AdminHandler>(peers_, *limiter_,
-                                                  AdminHandler::Custodians{*administration_, *identities_, *trust_},
-                                                  [](v1::GetStatusResponse& status) { status.set_version("fuzz"); });
+  admin_handler_ = std::make_unique<AdminHandler>(
+      peers_, *limiter_, AdminHandler::Custodians{*administration_, *identities_, *trust_, *checker_, *backup_},
+      [](v1::GetStatusResponse& status) { status.set_version("fuzz"); });
   auto socket = ListeningSocket::Bind(dir_.File("socket"), 0600);
   server_ = *RpcServer::Start(*std::move(socket), {.name = "fuzz", .limits = NoLimits()},
                               {authentication_handler_.get(), admin_handler_.get()}, peers_);
