@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "daemon/backend/tpm2/message_bus.h"
 #include "daemon/backend/tpm2/tss_status.h"
 #include "proto/contract/status_macros.h"
 
@@ -21,6 +22,7 @@ constexpr int kLastAnswerMs = 500;
 
 TctiOpener LoaderOpener(std::string loader_string) {
   return [loader_string = std::move(loader_string)]() -> absl::StatusOr<Tcti> {
+    if (loader_string.find("-tabrmd.") != std::string::npos) RETURN_IF_ERROR(PrepareMessageBus(loader_string));
     TSS2_TCTI_CONTEXT* tcti = nullptr;
     RETURN_IF_ERROR(FromTss(Tss2_TctiLdr_Initialize(loader_string.c_str(), &tcti), "connecting to the TPM"));
     return Tcti(tcti, [](TSS2_TCTI_CONTEXT* context) { Tss2_TctiLdr_Finalize(&context); });
