@@ -39,6 +39,7 @@ class AdminClient {
   virtual absl::StatusOr<v1::TrustResponse> RemoveRevocationList(const v1::RemoveRevocationListRequest& request) = 0;
   virtual absl::StatusOr<v1::TrustResponse> InstallOcspResponse(const v1::InstallOcspResponseRequest& request) = 0;
   virtual absl::StatusOr<v1::TrustResponse> SetTrustOptions(const v1::SetTrustOptionsRequest& request) = 0;
+  virtual absl::StatusOr<v1::ResetClockResponse> ResetClock(const v1::ResetClockRequest& request) = 0;
   virtual absl::StatusOr<v1::GetStatusResponse> GetStatus(const v1::GetStatusRequest& request) = 0;
 };
 

@@ -121,6 +121,10 @@ absl::StatusOr<v1::TrustResponse> SocketAdminClient::SetTrustOptions(const v1::S
   return Call<v1::TrustResponse>("SetTrustOptions", request, Repeat::kIfUnknown);
 }
 
+absl::StatusOr<v1::ResetClockResponse> SocketAdminClient::ResetClock(const v1::ResetClockRequest& request) {
+  return Call<v1::ResetClockResponse>("ResetClock", request, Repeat::kIfUnknown);
+}
+
 absl::StatusOr<v1::GetStatusResponse> SocketAdminClient::GetStatus(const v1::GetStatusRequest& request) {
   return Call<v1::GetStatusResponse>("GetStatus", request, Repeat::kIfUnknown);
 }

@@ -43,6 +43,7 @@ class SocketAdminClient : public AdminClient {
   absl::StatusOr<v1::TrustResponse> RemoveRevocationList(const v1::RemoveRevocationListRequest& request) override;
   absl::StatusOr<v1::TrustResponse> InstallOcspResponse(const v1::InstallOcspResponseRequest& request) override;
   absl::StatusOr<v1::TrustResponse> SetTrustOptions(const v1::SetTrustOptionsRequest& request) override;
+  absl::StatusOr<v1::ResetClockResponse> ResetClock(const v1::ResetClockRequest& request) override;
   absl::StatusOr<v1::GetStatusResponse> GetStatus(const v1::GetStatusRequest& request) override;
 
  private:

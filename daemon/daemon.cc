@@ -21,6 +21,7 @@
 #include "daemon/config/trusted_file.h"
 #include "daemon/handshake/root_storage.h"
 #include "daemon/open_backend.h"
+#include "daemon/rpc/fill_clock.h"
 #include "daemon/rpc/fill_revocation_list.h"
 #include "daemon/rpc/limits.h"
 #include "daemon/service/logging.h"
@@ -34,6 +35,11 @@ namespace {
 constexpr std::chrono::seconds kGrace(3);
 constexpr std::chrono::seconds kLongestSilence(10);
 constexpr std::chrono::milliseconds kRetirePause(60'000);
+// At the clock, and how many of these until the next at what ends: a minute.
+constexpr std::chrono::milliseconds kLook(1000);
+constexpr int kLooksUntilExpiry = 60;
+// What has longer than this is not listed in the status, unless it is a certificate.
+constexpr int64_t kSoonDays = 30;
 constexpr char kRootsName[] = "ticket-roots";
 
 absl::Status MakeFolder(const std::string& path, mode_t mode) {
@@ -64,6 +70,19 @@ absl::StatusOr<ListeningSocket> OpenSocket(PassedDescriptors& descriptors, const
     return ListeningSocket::Adopt(UniqueFd(*passed));
   }
   return ListeningSocket::Bind(path, SocketMode(mode));
+}
+
+void FillEnding(const Ending& ending, absl::Time now, v1::GetStatusResponse& status) {
+  const int64_t days_left = ending.days_left(now);
+  if (ending.kind != Ending::Kind::kCertificate && days_left >= kSoonDays) return;
+  v1::Ending& out = *status.add_endings();
+  out.set_key_name(ending.key_name);
+  out.set_kind(ending.kind == Ending::Kind::kCertificate ? "certificate"
+               : ending.kind == Ending::Kind::kAnchor    ? "identity CA"
+                                                         : "revocation list");
+  out.set_subject(ending.subject);
+  out.set_end(absl::ToUnixSeconds(ending.end));
+  out.set_days_left(days_left);
 }
 
 void FillListFile(const FileLists::State& state, v1::RevocationListFileStatus& out) {
@@ -104,6 +123,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const v1::Config& config, 
   daemon->authorizer_ = std::make_unique<Authorizer>(std::move(policy), *daemon->audit_);
   daemon->validator_ = CertificateValidator::Create();
   RETURN_IF_ERROR(daemon->OpenStore());
+  RETURN_IF_ERROR(daemon->OpenClock());
   RETURN_IF_ERROR(daemon->OpenLists());
   RETURN_IF_ERROR(daemon->OpenBackends());
   RETURN_IF_ERROR(daemon->OpenTickets(descriptors));
@@ -120,15 +140,36 @@ absl::Status Daemon::OpenStore() {
   return absl::OkStatus();
 }
 
+absl::Status Daemon::OpenClock() {
+  const auto unset = config_.clock().unset() == v1::Clock::WARN ? ClockGuard::Unset::kWarn : ClockGuard::Unset::kRefuse;
+  auto clock = ClockGuard::Open(
+      {*keys_, changes_, [] { return absl::Now(); }, &TimeSinceBoot, absl::FromUnixSeconds(kReleased), unset});
+  RETURN_IF_ERROR(With("clock", clock.status()));
+  clock_ = *std::move(clock);
+  return absl::OkStatus();
+}
+
+void Daemon::LookAtTheTime() {
+  clock_->Observe();
+  if (--until_expiry_ > 0 || !clock_->state().set) return;
+  until_expiry_ = kLooksUntilExpiry;
+  for (const std::string& warning : expiry_->Warn(clock_->Now())) spdlog::warn("{}", warning);
+}
+
 absl::Status Daemon::OpenLists() {
   std::vector<ListFile> files;
   for (const v1::RevocationListFile& file : config_.revocation_list_file()) {
     files.push_back({file.path(), {file.key().begin(), file.key().end()}});
   }
-  auto lists = FileLists::Open(std::move(files), *keys_, &absl::Now);
+  auto lists = FileLists::Open(std::move(files), *keys_, Clock());
   RETURN_IF_ERROR(With("revocation lists", lists.status()));
   file_lists_ = *std::move(lists);
-  list_watcher_ = std::make_unique<ListWatcher>(*file_lists_, changes_, &absl::Now);
+  list_watcher_ = std::make_unique<ListWatcher>(*file_lists_, changes_, Clock());
+  expiry_ = std::make_unique<ExpiryWatch>(*keys_, *file_lists_);
+  looking_at_the_time_ = std::make_unique<PeriodicTask>(std::chrono::milliseconds(0), [this] {
+    LookAtTheTime();
+    return kLook;
+  });
   // In force before anybody is served.
   if (const auto pause = list_watcher_->Round(); file_lists_->size() > 0) {
     watching_lists_ = std::make_unique<PeriodicTask>(pause, [this] { return list_watcher_->Round(); });
@@ -187,33 +228,35 @@ absl::Status Daemon::Serve(PassedDescriptors& descriptors) {
       *validator_,
       *sealer_,
       changes_,
-      &absl::Now,
+      Clock(),
       {},
       [this](const Subject& caller, const std::string& peer) { return application_limiter_->BeginReply(caller, peer); },
       &book_,
-      file_lists_.get()});
+      file_lists_.get(),
+      [this] { return clock_->Check(); }});
   reviewer_ = std::make_unique<PeerReviewer>(
-      PeerReviewer::Parts{*pool_, *authorizer_, authentication_->admission(), *sealer_, changes_, &absl::Now});
+      PeerReviewer::Parts{*pool_, *authorizer_, authentication_->admission(), *sealer_, changes_, Clock()});
   board_ = std::make_unique<WatchBoard>(changes_);
   administration_ = std::make_unique<KeyCustodian>(
-      KeyCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, changes_, &absl::Now, book_});
+      KeyCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, changes_, Clock(), book_});
   trust_ = std::make_unique<TrustCustodian>(
-      TrustCustodian::Parts{*pool_, *authorizer_, *keys_, *validator_, changes_, &absl::Now});
+      TrustCustodian::Parts{*pool_, *authorizer_, *keys_, *validator_, changes_, Clock()});
   checker_ = std::make_unique<StoreChecker>(
-      StoreChecker::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, &absl::Now});
+      StoreChecker::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, Clock()});
   backup_ = std::make_unique<BackupCustodian>(BackupCustodian::Parts{*pool_, *authorizer_, *keys_});
   identities_ = std::make_unique<IdentityCustodian>(
-      IdentityCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, changes_, book_, &absl::Now});
+      IdentityCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, changes_, book_, Clock()});
   retiring_keys_ = std::make_unique<PeriodicTask>(kRetirePause, [this] {
     identities_->RetireOld();
     return kRetirePause;
   });
+  clock_custodian_ = std::make_unique<ClockCustodian>(*pool_, *authorizer_, *clock_);
   admin_limiter_ = std::make_unique<CallLimiter>(limits);
   authentication_handler_ = std::make_unique<AuthenticationHandler>(application_peers_, *application_limiter_,
                                                                     *authentication_, *reviewer_, *board_);
   admin_handler_ = std::make_unique<AdminHandler>(
       admin_peers_, *admin_limiter_,
-      AdminHandler::Custodians{*administration_, *identities_, *trust_, *checker_, *backup_},
+      AdminHandler::Custodians{*administration_, *identities_, *trust_, *checker_, *backup_, *clock_custodian_},
       [this](v1::GetStatusResponse& status) { FillStatus(status); });
 
   ASSIGN_OR_RETURN(ListeningSocket application,
@@ -277,6 +320,10 @@ void Daemon::FillStatus(v1::GetStatusResponse& status) const {
   }
   status.set_handshakes_allowed(authentication_->handshakes_completed());
   status.set_handshakes_refused(authentication_->refusals());
+  FillClock(clock_->state(), *status.mutable_clock());
+  for (const Ending& ending : expiry_->Endings()) {
+    FillEnding(ending, clock_->Now(), status);
+  }
   for (const FileLists::State& state : file_lists_->states()) {
     FillListFile(state, *status.add_revocation_list_files());
   }

@@ -1,6 +1,7 @@
 #ifndef DAEMON_DAEMON_H_
 #define DAEMON_DAEMON_H_
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -14,6 +15,9 @@
 #include "daemon/custodian/backend_set.h"
 #include "daemon/custodian/backup_custodian.h"
 #include "daemon/custodian/change_notice.h"
+#include "daemon/custodian/clock_custodian.h"
+#include "daemon/custodian/clock_guard.h"
+#include "daemon/custodian/expiry_watch.h"
 #include "daemon/custodian/file_lists.h"
 #include "daemon/custodian/identity_custodian.h"
 #include "daemon/custodian/key_custodian.h"
@@ -67,7 +71,13 @@ class Daemon {
   explicit Daemon(const v1::Config& config) : config_(config) {}
 
   absl::Status OpenStore();
+  absl::Status OpenClock();
   absl::Status OpenLists();
+  void LookAtTheTime();
+  // Clock is what everything that judges by the time asks.
+  std::function<absl::Time()> Clock() const {
+    return [this] { return clock_->Now(); };
+  }
   absl::Status OpenBackends();
   absl::Status OpenTickets(PassedDescriptors& descriptors);
   absl::Status Serve(PassedDescriptors& descriptors);
@@ -83,7 +93,9 @@ class Daemon {
   ParticipantBook book_{&IsSameProcess};
   std::unique_ptr<AuditLog> audit_;
   std::unique_ptr<KeyStore> keys_;
+  std::unique_ptr<ClockGuard> clock_;
   std::unique_ptr<FileLists> file_lists_;
+  std::unique_ptr<ExpiryWatch> expiry_;
   std::unique_ptr<ListWatcher> list_watcher_;
   std::unique_ptr<Authorizer> authorizer_;
   std::unique_ptr<CertificateValidator> validator_;
@@ -100,6 +112,7 @@ class Daemon {
   std::unique_ptr<StoreChecker> checker_;
   std::unique_ptr<BackupCustodian> backup_;
   std::unique_ptr<TrustCustodian> trust_;
+  std::unique_ptr<ClockCustodian> clock_custodian_;
   PeerRegistry application_peers_;
   PeerRegistry admin_peers_;
   std::unique_ptr<CallLimiter> admin_limiter_;
@@ -107,6 +120,9 @@ class Daemon {
   std::unique_ptr<AdminHandler> admin_handler_;
   std::unique_ptr<RpcServer> application_server_;
   std::unique_ptr<RpcServer> admin_server_;
+  // Of LookAtTheTime: how many looks are left until the next at what ends.
+  int until_expiry_ = 0;
+  std::unique_ptr<PeriodicTask> looking_at_the_time_;
   // Null if no file is configured.
   std::unique_ptr<PeriodicTask> watching_lists_;
   std::unique_ptr<PeriodicTask> retiring_keys_;

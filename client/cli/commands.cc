@@ -33,6 +33,7 @@ std::span<const Command* const> Commands() {
       &kStoreCheck,
       &kBackup,
       &kRestore,
+      &kClockReset,
       &kStatus,
       &kCaInit,
       &kCaSign,

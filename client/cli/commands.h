@@ -35,6 +35,7 @@ extern const Command kKeyList;
 extern const Command kKeyShow;
 extern const Command kOcspInstall;
 extern const Command kRestore;
+extern const Command kClockReset;
 extern const Command kStatus;
 extern const Command kStoreCheck;
 extern const Command kTrustAdd;

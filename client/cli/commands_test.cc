@@ -262,6 +262,47 @@ TEST(TrustTest, SetsOnlyWhatWasNamed) {
   EXPECT_EQ(script.calls, 0);
 }
 
+TEST(StatusTest, ShowsTheClockFilesOfListsAndWhatEnds) {
+  Script script;
+  script.daemon.mutable_clock()->set_set(true);
+  script.daemon.mutable_clock()->set_now(1'800'000'000);
+  v1::RevocationListFileStatus& file = *script.daemon.add_revocation_list_files();
+  file.set_path("/etc/ca.crl");
+  file.add_keys("robot-*");
+  v1::RevocationList& list = *file.add_lists();
+  list.set_issuer("CN=ca\x1b[2J");
+  list.set_number("1f");
+  list.set_revoked(3);
+  list.set_next_update(1'800'000'000 + 2 * 86'400);
+  v1::Ending& ending = *script.daemon.add_endings();
+  ending.set_key_name("talker");
+  ending.set_kind("certificate");
+  ending.set_subject("CN=talker");
+  ending.set_end(1'800'000'000 + 6 * 86'400);
+  ending.set_days_left(6);
+  const Outcome good = RunWith(script, {"status"});
+  EXPECT_EQ(good.code, 0);
+  EXPECT_THAT(good.out, AllOf(HasSubstr("set, says 2027-01-15 08:00:00 UTC; last good time not known yet"),
+                              HasSubstr("/etc/ca.crl (keys robot-*): in force"), HasSubstr("number 0x1f, 3 revoked"),
+                              HasSubstr("CN=ca\\x1b[2J"), HasSubstr("CN=talker"), HasSubstr("6 days left")));
+  EXPECT_THAT(RunWith(script, {"status", "--json"}).out, HasSubstr("\"days_left\": \"6\""));
+  file.set_problem("it is older");
+  EXPECT_EQ(RunWith(script, {"status"}).code, 1);
+  EXPECT_THAT(RunWith(script, {"status"}).err, HasSubstr("/etc/ca.crl is not used: it is older"));
+  file.clear_problem();
+  script.daemon.mutable_clock()->set_set(false);
+  EXPECT_EQ(RunWith(script, {"status"}).code, 1);
+  EXPECT_THAT(RunWith(script, {"status"}).out, HasSubstr("NOT SET"));
+}
+
+TEST(ClockResetTest, SaysWhatTheLastGoodTimeIsNow) {
+  Script script;
+  script.daemon.mutable_clock()->set_last_good(1'800'000'000);
+  EXPECT_THAT(RunWith(script, {"clock", "reset"}).out, HasSubstr("2027-01-15 08:00:00 UTC"));
+  script.status = absl::FailedPreconditionError("set it first");
+  EXPECT_EQ(RunWith(script, {"clock", "reset"}).code, 1);
+}
+
 TEST(StatusTest, FailsWhenSomethingNeedsAttention) {
   Script script;
   script.daemon.set_version("0.1.0");

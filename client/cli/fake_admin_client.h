@@ -172,6 +172,11 @@ class FakeAdminClient : public AdminClient {
     script_.set_options = request;
     return Answer(script_.trust);
   }
+  absl::StatusOr<v1::ResetClockResponse> ResetClock(const v1::ResetClockRequest&) override {
+    v1::ResetClockResponse response;
+    *response.mutable_clock() = script_.daemon.clock();
+    return Answer(response);
+  }
   absl::StatusOr<v1::GetStatusResponse> GetStatus(const v1::GetStatusRequest&) override {
     return Answer(script_.daemon);
   }

@@ -1,4 +1,5 @@
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_join.h"
 #include "client/cli/commands.h"
@@ -30,6 +31,21 @@ void PrintListFile(const v1::RevocationListFileStatus& file, const Io& io) {
   }
 }
 
+void PrintClock(const v1::ClockStatus& clock, const Io& io) {
+  io.out << "Clock:       " << (clock.set() ? "set" : "NOT SET") << ", says " << FormatTime(clock.now())
+         << "; last good time " << (clock.last_good() == 0 ? "not known yet" : FormatTime(clock.last_good())) << '\n';
+}
+
+void PrintEndings(const v1::GetStatusResponse& status, const Io& io) {
+  if (status.endings().empty()) return;
+  std::vector<std::vector<std::string>> rows = {{"KEY", "WHAT", "SUBJECT", "ENDS"}};
+  for (const v1::Ending& ending : status.endings()) {
+    rows.push_back({ending.key_name().empty() ? "-" : ending.key_name(), ending.kind(), ending.subject(),
+                    FormatEnd(ending.end(), io.now)});
+  }
+  io.out << '\n' << FormatTable(rows);
+}
+
 void Print(const v1::GetStatusResponse& status, const Io& io) {
   io.out << "Daemon:      ddskeyd " << Escape(status.version()) << ", running since " << FormatTime(status.started())
          << '\n'
@@ -40,18 +56,23 @@ void Print(const v1::GetStatusResponse& status, const Io& io) {
          << " (" << status.policy_rules() << " rules)\n"
          << "Handshakes:  " << status.handshakes_allowed() << " allowed, " << status.handshakes_refused()
          << " refused\n";
+  if (status.has_clock()) PrintClock(status.clock(), io);
   for (const v1::RevocationListFileStatus& file : status.revocation_list_files()) PrintListFile(file, io);
   for (const v1::OutdatedOcspResponse& outdated : status.outdated_ocsp_responses()) {
     io.out << "Warning:     the OCSP response of the key " << Escape(outdated.key_name())
            << " is not shown to peers any more: next update " << FormatEnd(outdated.next_update(), io.now) << '\n';
   }
   for (const v1::BackendStatus& backend : status.backends()) PrintBackend(backend, io);
+  PrintEndings(status, io);
 }
 
 // What needs somebody's attention becomes the exit status, so that scripts can watch for it.
 absl::Status Judge(const v1::GetStatusResponse& status) {
   if (!status.policy_error().empty()) {
     return absl::FailedPreconditionError("the last reload of the policy was not taken: " + status.policy_error());
+  }
+  if (status.has_clock() && !status.clock().set()) {
+    return absl::FailedPreconditionError("the clock is not set; if it is right, see: ddskeyctl clock reset --help");
   }
   for (const v1::RevocationListFileStatus& file : status.revocation_list_files()) {
     if (!file.problem().empty()) {
@@ -83,8 +104,8 @@ constinit const Command kStatus = {
     .name = "status",
     .summary = "Say how the daemon and its backends are.",
     .details =
-        "The exit status is 1 if a backend is not healthy, the last reload of the policy was not taken, or a file of\n"
-        "revocation lists is not used.",
+        "The exit status is 1 if a backend is not healthy, the last reload of the policy was not taken, the clock is\n"
+        "not set, or a file of revocation lists is not used.",
     .operands = {},
     .options = {},
     .run = &Run,

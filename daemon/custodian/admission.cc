@@ -129,6 +129,8 @@ absl::StatusOr<std::shared_ptr<const Certificate>> Admission::ValidateOwn(const 
                                                                           const Identity& identity,
                                                                           const KeyGeneration& generation,
                                                                           const TrustStore& trust, Trail& trail) const {
+  // Not the certificate's fault: the caller waits, and goes on when the clock is set (S-17).
+  if (parts_.check_clock) RETURN_IF_ERROR(parts_.check_clock());
   auto own = parts_.validator.Validate(generation.certificate_chain, trust, parts_.clock(), caller.uid,
                                        identity.trust.ocsp_response);
   if (own.ok()) NoteWarnings(key_name, **own, trail);
@@ -271,6 +273,7 @@ LocalParticipant Admission::Local(const Subject& caller, const Admitted& admitte
 absl::StatusOr<std::shared_ptr<const Certificate>> Admission::AdmitPeer(const Subject& caller, const Admitted& admitted,
                                                                         const PeerProof& proof, Trail& trail) const {
   trail.Peer("", HexPrefix(Sha256(proof.certificate)));
+  if (parts_.check_clock) RETURN_IF_ERROR(parts_.check_clock());
   ASSIGN_OR_RETURN(const std::shared_ptr<const ValidCertificate> peer,
                    parts_.validator.Validate(proof.certificate, *admitted.trust, parts_.clock(), caller.uid,
                                              proof.ocsp_response, proof.shown));

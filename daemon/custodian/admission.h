@@ -97,6 +97,8 @@ class Admission {
     ParticipantBook* book = nullptr;
     // Lists that identities' peers are held to beside those of their stores; null if there are none.
     const FileLists* file_lists = nullptr;
+    // OK if `clock` can be relied on; null if it always can.
+    std::function<absl::Status()> check_clock = nullptr;
   };
 
   explicit Admission(Parts parts) : parts_(std::move(parts)), trust_(parts_.file_lists) {}

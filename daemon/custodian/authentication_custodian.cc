@@ -43,7 +43,7 @@ struct AuthenticationCustodian::Signing {
 AuthenticationCustodian::AuthenticationCustodian(const Parts& parts)
     : parts_(parts),
       admission_({parts.authorizer, parts.keys, parts.validator, parts.sealer, parts.changes, parts.clock, parts.book,
-                  parts.file_lists}),
+                  parts.file_lists, parts.check_clock}),
       deposits_(parts.pool, parts.deposits) {}
 
 void AuthenticationCustodian::End(Trail& trail, const absl::Status& outcome) {

@@ -66,6 +66,7 @@ class AuthenticationCustodian {
     ParticipantBook* book = nullptr;
     // As in Admission.
     const FileLists* file_lists = nullptr;
+    std::function<absl::Status()> check_clock = nullptr;
   };
 
   template <typename T>

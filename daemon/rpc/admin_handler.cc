@@ -7,6 +7,7 @@
 
 #include "absl/strings/escaping.h"
 #include "daemon/rpc/admitted_call.h"
+#include "daemon/rpc/fill_clock.h"
 #include "daemon/rpc/fill_key.h"
 #include "daemon/rpc/fill_revocation_list.h"
 #include "proto/contract/status_macros.h"
@@ -266,6 +267,18 @@ grpc::ServerUnaryReactor* AdminHandler::SetTrustOptions(grpc::CallbackServerCont
     return reactor;
   }
   trust_.SetOptions(call->caller(), request->key_name(), *std::move(change), AnswerTrust(call, response));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminHandler::ResetClock(grpc::CallbackServerContext* context, const v1::ResetClockRequest*,
+                                                   v1::ResetClockResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
+  if (call == nullptr) return reactor;
+  clock_.Reset(call->caller(), [call, response](absl::StatusOr<ClockGuard::State> state) {
+    if (state.ok()) FillClock(*state, *response->mutable_clock());
+    call->Finish(state.status());
+  });
   return reactor;
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "daemon/custodian/backup_custodian.h"
+#include "daemon/custodian/clock_custodian.h"
 #include "daemon/custodian/identity_custodian.h"
 #include "daemon/custodian/key_custodian.h"
 #include "daemon/custodian/store_checker.h"
@@ -25,6 +26,7 @@ class AdminHandler final : public v1::AdminService::CallbackService {
     TrustCustodian& trust;
     StoreChecker& checker;
     BackupCustodian& backup;
+    ClockCustodian& clock;
   };
 
   // `fill_status` says how the daemon is; it is asked only for callers who may know. All must outlive the handler.
@@ -37,6 +39,7 @@ class AdminHandler final : public v1::AdminService::CallbackService {
         trust_(custodians.trust),
         checker_(custodians.checker),
         backup_(custodians.backup),
+        clock_(custodians.clock),
         fill_status_(std::move(fill_status)) {}
 
   grpc::ServerUnaryReactor* CreateKey(grpc::CallbackServerContext* context, const v1::CreateKeyRequest* request,
@@ -99,6 +102,8 @@ class AdminHandler final : public v1::AdminService::CallbackService {
   grpc::ServerUnaryReactor* SetTrustOptions(grpc::CallbackServerContext* context,
                                             const v1::SetTrustOptionsRequest* request,
                                             v1::TrustResponse* response) override;
+  grpc::ServerUnaryReactor* ResetClock(grpc::CallbackServerContext* context, const v1::ResetClockRequest* request,
+                                       v1::ResetClockResponse* response) override;
   grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context, const v1::GetStatusRequest* request,
                                       v1::GetStatusResponse* response) override;
 
@@ -110,6 +115,7 @@ class AdminHandler final : public v1::AdminService::CallbackService {
   TrustCustodian& trust_;
   StoreChecker& checker_;
   BackupCustodian& backup_;
+  ClockCustodian& clock_;
   std::function<void(v1::GetStatusResponse&)> fill_status_;
 };
 

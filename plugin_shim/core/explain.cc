@@ -67,6 +67,7 @@ std::string Explain(const CallStatus& status, std::string_view key, std::string_
   const std::string subject = "ddskey:" + Printable(key);
   const std::string said = Printable(status.message);
   // A refusal of what a peer sent begins with the check that refused it: nothing to be done on this side.
+  if (said.starts_with("[clock_not_set]")) return subject + ": this host's clock is not set, so ddskeyd waits: " + said;
   if (said.starts_with("[")) return subject + ": the peer was refused: " + said;
 
   const std::string daemon = "ddskeyd at " + Printable(socket);

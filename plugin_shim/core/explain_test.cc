@@ -27,6 +27,12 @@ TEST(ExplainTest, ARefusedPeerIsNoFaultOfTheConfiguration) {
             "ddskey:talker: the peer was refused: [hash_c1] does not match");
 }
 
+TEST(ExplainTest, S17WaitsForAClockThatIsNotSetAndBlamesNoPeer) {
+  const CallStatus status = {CallCode::kUnavailable, "[clock_not_set] the clock of this host says 1970"};
+  EXPECT_EQ(RemedyFor(status), Remedy::kWait);
+  EXPECT_THAT(Explain(status, "talker", kSocket), AllOf(HasSubstr("clock is not set"), Not(HasSubstr("peer"))));
+}
+
 TEST(ExplainTest, S16EscapesWhatAPeerCouldHaveSent) {
   const std::string sentence =
       Explain({CallCode::kPermissionDenied, "[subject] CN=\x1b[2J\n\xc3\xa9" + std::string(5'000, 'x')}, "k", kSocket);

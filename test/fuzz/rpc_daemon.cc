@@ -92,6 +92,8 @@ RpcDaemon::RpcDaemon() {
       KeyCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, changes_, &absl::Now, book_});
   trust_ = std::make_unique<TrustCustodian>(
       TrustCustodian::Parts{*pool_, *authorizer_, *keys_, *validator_, changes_, &absl::Now});
+  clock_ = *ClockGuard::Open({*keys_, changes_, [] { return absl::Now(); }, &TimeSinceBoot, absl::UnixEpoch()});
+  clock_custodian_ = std::make_unique<ClockCustodian>(*pool_, *authorizer_, *clock_);
   checker_ = std::make_unique<StoreChecker>(
       StoreChecker::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, &absl::Now});
   backup_ = std::make_unique<BackupCustodian>(BackupCustodian::Parts{*pool_, *authorizer_, *keys_});
@@ -101,7 +103,8 @@ RpcDaemon::RpcDaemon() {
   authentication_handler_ =
       std::make_unique<AuthenticationHandler>(peers_, *limiter_, *authentication_, *reviewer_, *board_);
   admin_handler_ = std::make_unique<AdminHandler>(
-      peers_, *limiter_, AdminHandler::Custodians{*administration_, *identities_, *trust_, *checker_, *backup_},
+      peers_, *limiter_,
+      AdminHandler::Custodians{*administration_, *identities_, *trust_, *checker_, *backup_, *clock_custodian_},
       [](v1::GetStatusResponse& status) { status.set_version("fuzz"); });
   auto socket = ListeningSocket::Bind(dir_.File("socket"), 0600);
   server_ = *RpcServer::Start(*std::move(socket), {.name = "fuzz", .limits = NoLimits()},

@@ -16,6 +16,8 @@
 #include "daemon/custodian/backend_set.h"
 #include "daemon/custodian/backup_custodian.h"
 #include "daemon/custodian/change_notice.h"
+#include "daemon/custodian/clock_custodian.h"
+#include "daemon/custodian/clock_guard.h"
 #include "daemon/custodian/identity_custodian.h"
 #include "daemon/custodian/key_custodian.h"
 #include "daemon/custodian/participant_book.h"
@@ -83,6 +85,8 @@ class RpcDaemon {
   std::unique_ptr<StoreChecker> checker_;
   std::unique_ptr<BackupCustodian> backup_;
   std::unique_ptr<TrustCustodian> trust_;
+  std::unique_ptr<ClockGuard> clock_;
+  std::unique_ptr<ClockCustodian> clock_custodian_;
   PeerRegistry peers_;
   std::unique_ptr<CallLimiter> limiter_;
   std::unique_ptr<AuthenticationHandler> authentication_handler_;
