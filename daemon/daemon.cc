@@ -92,10 +92,10 @@ void FillListFile(const FileLists::State& state, v1::RevocationListFileStatus& o
   out.set_problem(state.problem);
 }
 
-void FillOcspResponse(const Identity& identity, v1::GetStatusResponse& status) {
+void FillOcspResponse(const Identity& identity, absl::Time now, v1::GetStatusResponse& status) {
   if (identity.trust.ocsp_response.empty()) return;
   const auto response = OcspResponse::Parse(identity.trust.ocsp_response);
-  if (!response.ok() || absl::Now() < response->next_update()) return;
+  if (!response.ok() || now < response->next_update()) return;
   v1::OutdatedOcspResponse& out = *status.add_outdated_ocsp_responses();
   out.set_key_name(identity.name.text());
   out.set_next_update(absl::ToUnixSeconds(response->next_update()));
@@ -310,7 +310,7 @@ void Daemon::FillStatus(v1::GetStatusResponse& status) const {
   status.set_schema_version(keys_->schema_version());
   for (const auto& identity : keys_->List()) {
     status.set_keys(status.keys() + (identity->deleted ? 0 : 1));
-    if (!identity->deleted) FillOcspResponse(*identity, status);
+    if (!identity->deleted) FillOcspResponse(*identity, clock_->Now(), status);
   }
   status.set_policy_rules(static_cast<uint32_t>(authorizer_->policy()->rule_count()));
   if (access(config_.policy_file().c_str(), F_OK) == 0) status.set_policy_file(config_.policy_file());
