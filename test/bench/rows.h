@@ -55,6 +55,9 @@ std::vector<Line> ForgedGuids(int rounds);
 // Validation: time to validate a known certificate again, and an unknown one against OpenSSL's own path validation;
 // what the largest revocation list costs.
 std::vector<Line> Validation(int rounds);
+// NewRevocationList: how long a new list in a file takes until a peer that it revokes is refused, with 100 lists and
+// 1,000 peers whose verdicts are remembered; and the memory for these.
+std::vector<Line> NewRevocationList(int rounds);
 
 }  // namespace ddskey::bench
 

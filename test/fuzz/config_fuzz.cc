@@ -5,6 +5,7 @@
 #include <google/protobuf/util/message_differencer.h>
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -42,6 +43,15 @@ void CheckMeaning(const v1::Config& config) {
     Require(backend.kind_case() != v1::Backend::KIND_NOT_SET, "a backend is of a kind");
     if (backend.has_tpm2()) Require(IsTcti(backend.tpm2().tcti()), "S-13: TCTIs are those of the list");
   }
+  std::set<std::string> files;
+  for (const v1::RevocationListFile& file : config.revocation_list_file()) {
+    Require(file.path().starts_with('/') && file.path().find('\0') == std::string::npos, "paths are absolute");
+    Require(files.insert(file.path()).second, "a file is named once");
+    for (const std::string& pattern : file.key()) Require(!pattern.empty(), "a pattern is not empty");
+  }
+  Require(files.size() <= 256, "there are at most 256 files");
+  Require(config.clock().unset() == v1::Clock::REFUSE || config.clock().unset() == v1::Clock::WARN,
+          "what happens while the clock is not set is said");
   Require((SocketMode(config.socket_mode()) & ~0777U) == 0, "modes are permission bits");
 }
 

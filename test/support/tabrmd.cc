@@ -62,7 +62,10 @@ void Tabrmd::Start() {
   Process::Options options;
   options.output = dir_.File("log");
   process_ = Process::Start(
-      {"/usr/sbin/tpm2-abrmd", "--session", "--allow-root", "--dbus-name=" + name_, "--tcti=" + tpm_.tcti()}, options);
+      // A broker that was killed leaves its sessions in the TPM, which has room for few.
+      {"/usr/sbin/tpm2-abrmd", "--session", "--allow-root", "--flush-all", "--dbus-name=" + name_,
+       "--tcti=" + tpm_.tcti()},
+      options);
   const bool up = WaitFor([&] { return !process_->Running() || bus.Has(name_); });
   if (!up || !process_->Running()) Fail("tpm2-abrmd does not start", process_->Output());
 }
