@@ -237,15 +237,15 @@ absl::Status Daemon::Serve(PassedDescriptors& descriptors) {
   reviewer_ = std::make_unique<PeerReviewer>(
       PeerReviewer::Parts{*pool_, *authorizer_, authentication_->admission(), *sealer_, changes_, Clock()});
   board_ = std::make_unique<WatchBoard>(changes_);
-  administration_ = std::make_unique<KeyCustodian>(
-      KeyCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, changes_, Clock(), book_});
+  administration_ = std::make_unique<KeyCustodian>(KeyCustodian::Parts{
+      *pool_, *authorizer_, *keys_, *backends_, *validator_, changes_, Clock(), book_, file_lists_.get()});
   trust_ = std::make_unique<TrustCustodian>(
-      TrustCustodian::Parts{*pool_, *authorizer_, *keys_, *validator_, changes_, Clock()});
+      TrustCustodian::Parts{*pool_, *authorizer_, *keys_, *validator_, changes_, Clock(), file_lists_.get()});
   checker_ = std::make_unique<StoreChecker>(
-      StoreChecker::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, Clock()});
+      StoreChecker::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, Clock(), file_lists_.get()});
   backup_ = std::make_unique<BackupCustodian>(BackupCustodian::Parts{*pool_, *authorizer_, *keys_});
-  identities_ = std::make_unique<IdentityCustodian>(
-      IdentityCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, changes_, book_, Clock()});
+  identities_ = std::make_unique<IdentityCustodian>(IdentityCustodian::Parts{
+      *pool_, *authorizer_, *keys_, *backends_, *validator_, changes_, book_, Clock(), file_lists_.get()});
   retiring_keys_ = std::make_unique<PeriodicTask>(kRetirePause, [this] {
     identities_->RetireOld();
     return kRetirePause;

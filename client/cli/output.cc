@@ -106,7 +106,7 @@ void PrintOcspResponse(const v1::TrustResponse& trust, const Io& io) {
 
 void PrintLists(const v1::TrustResponse& trust, const Io& io) {
   if (trust.revocation_lists().empty()) {
-    io.out << "No revocation list: nobody's certificate is checked for revocation.\n";
+    io.out << "No revocation list is installed for this key; for lists of files see: ddskeyctl status\n";
     return;
   }
   std::vector<std::vector<std::string>> lists = {{"REVOCATION LIST OF", "SHA-256", "NUMBER", "REVOKED", "NEXT UPDATE"}};

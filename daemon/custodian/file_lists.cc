@@ -20,8 +20,11 @@ bool AppliesTo(const ListFile& file, const std::string& name) {
          std::ranges::any_of(file.keys, [&](const std::string& pattern) { return MatchesPattern(pattern, name); });
 }
 
+// KeyOf tells lists of one name apart: by the key of the CA, and by what they speak of.
+std::string KeyOf(const RevocationList& list) { return list.authority_key() + list.scope(); }
+
 bool IsOfSameIssuer(const RevocationList& a, const RevocationList& b) {
-  return a.issuer_der() == b.issuer_der() && a.authority_key() == b.authority_key();
+  return a.issuer_der() == b.issuer_der() && KeyOf(a) == KeyOf(b);
 }
 
 template <typename Lists>
@@ -139,8 +142,7 @@ FileLists::Outcome FileLists::Take(size_t index, const absl::StatusOr<std::strin
     }
     Put(list, lists);
     outcome.changed = true;
-    const absl::Status saved =
-        keys_.SaveFileList({before.file.path, list.issuer_der(), list.authority_key(), list.der()});
+    const absl::Status saved = keys_.SaveFileList({before.file.path, list.issuer_der(), KeyOf(list), list.der()});
     // Better used now and unknown after a restart than not used.
     if (!saved.ok()) problems.push_back(absl::StrCat("used, but not saved: ", saved.message()));
   }

@@ -185,7 +185,10 @@ absl::Status IdentityCustodian::CheckGood(const Identity& identity, const std::s
     if (now >= leaf.not_before() && now <= leaf.not_after()) return absl::OkStatus();
     return absl::FailedPreconditionError("the certificate is not valid now");
   }
-  ASSIGN_OR_RETURN(const auto trust, ParseTrust(identity.trust));
+  IdentityTrust under = identity.trust;
+  // What a responder says of it is installed after it.
+  under.options.missing_revocation_list = Strictness::kIgnore;
+  ASSIGN_OR_RETURN(const auto trust, TrustInForce(under, identity.name.text(), parts_.file_lists));
   if (const auto good = parts_.validator.Validate(chain, *trust, now); !good.ok()) {
     return absl::FailedPreconditionError(
         absl::StrCat("the certificate is not good: ", good.status().message(),

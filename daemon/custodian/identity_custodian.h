@@ -12,6 +12,7 @@
 #include "daemon/custodian/authorizer.h"
 #include "daemon/custodian/backend_set.h"
 #include "daemon/custodian/change_notice.h"
+#include "daemon/custodian/file_lists.h"
 #include "daemon/custodian/key_description.h"
 #include "daemon/custodian/participant_book.h"
 #include "daemon/custodian/worker_pool.h"
@@ -50,6 +51,8 @@ class IdentityCustodian {
     ChangeNotice& changes;
     ParticipantBook& book;
     std::function<absl::Time()> clock;
+    // Own certificates are held to the lists of files, too; may be null.
+    const FileLists* file_lists = nullptr;
   };
 
   template <typename T>

@@ -144,7 +144,7 @@ absl::StatusOr<KeyDescription> KeyCustodian::Install(const Subject& caller, cons
     under.anchors = in_force;
     // What a responder says of it is installed after it.
     under.options.missing_revocation_list = Strictness::kIgnore;
-    ASSIGN_OR_RETURN(const auto trust, ParseTrust(under));
+    ASSIGN_OR_RETURN(const auto trust, TrustInForce(under, name, parts_.file_lists));
     if (const auto good = parts_.validator.Validate(chain, *trust, now); !good.ok()) {
       return absl::FailedPreconditionError(absl::StrCat("the certificate is not good: ", good.status().message(),
                                                         "; name the identity CA that signed it with --ca FILE"));

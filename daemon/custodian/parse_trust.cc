@@ -1,6 +1,7 @@
 #include "daemon/custodian/parse_trust.h"
 
 #include "absl/strings/str_cat.h"
+#include "daemon/trust/certificate.h"
 #include "proto/contract/status_macros.h"
 
 namespace ddskey {
@@ -28,6 +29,14 @@ absl::StatusOr<std::vector<RevocationList>> ParseLists(const IdentityTrust& trus
 absl::StatusOr<std::shared_ptr<const TrustStore>> MakeTrust(const IdentityTrust& trust,
                                                             const std::vector<RevocationList>& lists) {
   return TrustStore::Make({trust.anchors}, lists, OtherIssuers::kAccept, trust.options);
+}
+
+absl::StatusOr<std::shared_ptr<const TrustStore>> TrustInForce(const IdentityTrust& trust, const std::string& name,
+                                                               const FileLists* files) {
+  if (files == nullptr) return ParseTrust(trust);
+  ASSIGN_OR_RETURN(const std::vector<RevocationList> own, ParseLists(trust));
+  ASSIGN_OR_RETURN(const std::vector<Certificate> anchors, Certificate::ParsePem(trust.anchors));
+  return MakeTrust(trust, files->in_force()->For(name, anchors, own));
 }
 
 }  // namespace ddskey

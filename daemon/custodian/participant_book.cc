@@ -21,6 +21,10 @@ void ParticipantBook::Note(const Subject& caller, const Guid& guid, const std::s
     if (known->second.contains(guid) || known->second.size() >= limits_.participants_per_process) return;
   }
   if (size_ >= limits_.participants) {
+    // To ask the kernel about all of them takes time, in which everybody else waits.
+    const auto now = std::chrono::steady_clock::now();
+    if (now < looks_again_) return;
+    looks_again_ = now + limits_.pause;
     ForgetEnded();
     if (size_ >= limits_.participants) return;
   }

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -28,6 +29,8 @@ class ParticipantBook {
   struct Limits {
     size_t participants = 16384;
     size_t participants_per_process = 256;
+    // While the book is full, how long nobody is looked for who has ended.
+    std::chrono::milliseconds pause{10'000};
   };
 
   ParticipantBook(IsAlive is_alive, Limits limits) : is_alive_(std::move(is_alive)), limits_(limits) {}
@@ -49,6 +52,7 @@ class ParticipantBook {
   std::mutex mutex_;
   std::map<Process, std::map<Guid, std::string>> processes_;
   size_t size_ = 0;
+  std::chrono::steady_clock::time_point looks_again_ = std::chrono::steady_clock::time_point::min();
 };
 
 }  // namespace ddskey

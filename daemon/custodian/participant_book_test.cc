@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <set>
 
 namespace ddskey {
@@ -20,11 +21,13 @@ Guid Participant(uint8_t number) {
   return guid;
 }
 
+constexpr std::chrono::milliseconds kPause(0);
+
 class ParticipantBookTest : public ::testing::Test {
  protected:
   std::set<pid_t> ended_;
   ParticipantBook book_{[this](pid_t pid, uint64_t start) { return start == 7 && !ended_.contains(pid); },
-                        {.participants = 4, .participants_per_process = 3}};
+                        {.participants = 4, .participants_per_process = 3, .pause = kPause}};
 };
 
 TEST_F(ParticipantBookTest, CountsEachParticipantOnceUnderTheGenerationItBeganWith) {
@@ -57,6 +60,14 @@ TEST_F(ParticipantBookTest, MakesRoomWhenAProcessEnded) {
   ended_ = {1, 2};
   book_.Note(Process(5), Participant(1), "second");
   EXPECT_THAT(book_.Counts(), UnorderedElementsAre(Pair("first", 2), Pair("second", 1)));
+}
+
+TEST(ParticipantBookPauseTest, S17AFullBookAsksTheKernelOnlyNowAndThen) {
+  int asked = 0;
+  ParticipantBook book([&asked](pid_t, uint64_t) { return ++asked > 0; },
+                       {.participants = 1, .participants_per_process = 1, .pause = std::chrono::hours(1)});
+  for (pid_t pid = 1; pid <= 100; ++pid) book.Note(Process(pid), Participant(1), "u-1");
+  EXPECT_EQ(asked, 1);
 }
 
 }  // namespace

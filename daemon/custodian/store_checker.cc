@@ -155,10 +155,14 @@ KeyCheck StoreChecker::Judge(const Identity& identity, const KeyGeneration& gene
 void StoreChecker::JudgeCertificate(const Identity& identity, const KeyGeneration& generation, KeyCheck& check) const {
   check.good = true;
   if (identity.trust.anchors.empty()) return;
-  const auto trust = ParseTrust(identity.trust);
+  const auto trust = TrustInForce(identity.trust, identity.name.text(), parts_.file_lists);
+  // The response is about the certificate in use.
+  const bool in_use = generation.state == GenerationState::kCurrent;
+  const std::string response = in_use ? identity.trust.ocsp_response : "";
   const absl::Status good =
-      trust.ok() ? parts_.validator.Validate(generation.certificate_chain, **trust, parts_.clock()).status()
-                 : trust.status();
+      trust.ok()
+          ? parts_.validator.Validate(generation.certificate_chain, **trust, parts_.clock(), 0, response).status()
+          : trust.status();
   if (good.ok()) return;
   check.problem = absl::StrCat("its certificate is not good now: ", good.message());
   if (generation.state == GenerationState::kOld) return;

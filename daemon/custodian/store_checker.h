@@ -13,6 +13,7 @@
 #include "daemon/backend/key_backend.h"
 #include "daemon/custodian/authorizer.h"
 #include "daemon/custodian/backend_set.h"
+#include "daemon/custodian/file_lists.h"
 #include "daemon/custodian/worker_pool.h"
 #include "daemon/keystore/key_store.h"
 #include "daemon/trust/certificate_validator.h"
@@ -46,6 +47,8 @@ class StoreChecker {
     const BackendSet& backends;
     CertificateValidator& validator;
     std::function<absl::Time()> clock;
+    // Own certificates are held to the lists of files, too; may be null.
+    const FileLists* file_lists = nullptr;
   };
 
   template <typename T>

@@ -85,11 +85,13 @@ absl::StatusOr<IdentityTrust> WithoutAnchor(const IdentityTrust& before, const s
 // ListKey says which lists take each other's place: those of one name and key.
 using ListKey = std::pair<std::string, std::string>;
 
-// KeyOf finds the key by the signature, if it is that of an identity CA: not every CA names its key in its lists.
+// KeyOf finds the key by the signature, if it is that of an identity CA: not every CA names its key in its lists. What
+// a list speaks of is part of it.
 ListKey KeyOf(const RevocationList& list, const std::vector<Certificate>& anchors) {
   const auto signer =
       std::ranges::find_if(anchors, [&list](const Certificate& anchor) { return list.IsSignedBy(anchor.x509()); });
-  return {list.issuer_der(), signer == anchors.end() ? list.authority_key() : Sha256(signer->public_key())};
+  const std::string key = signer == anchors.end() ? list.authority_key() : Sha256(signer->public_key());
+  return {list.issuer_der(), key + list.scope()};
 }
 
 absl::StatusOr<IdentityTrust> WithLists(const IdentityTrust& before, const std::string& added) {
@@ -146,18 +148,19 @@ IdentityTrust WithOptions(const IdentityTrust& before, const TrustOptionsChange&
 
 }  // namespace
 
-// CheckOwn makes sure that a change of CAs or options, or that a list is gone, does not take the identity itself out of
-// use.
+// CheckOwn makes sure that a change of CAs, options or the OCSP response, or that a list is gone, does not take the
+// identity itself out of use.
 absl::Status TrustCustodian::CheckOwn(const Identity& identity, const IdentityTrust& trust) const {
   const std::string& chain = identity.current().certificate_chain;
   if (chain.empty() || trust.anchors.empty()) return absl::OkStatus();
   // A new list may revoke the identity itself.
   if (trust.anchors == identity.trust.anchors && trust.options == identity.trust.options &&
-      trust.revocation_lists.size() >= identity.trust.revocation_lists.size()) {
+      trust.revocation_lists.size() >= identity.trust.revocation_lists.size() &&
+      trust.ocsp_response == identity.trust.ocsp_response) {
     return absl::OkStatus();
   }
   const auto validate = [&](const IdentityTrust& under) -> absl::Status {
-    ASSIGN_OR_RETURN(const auto parsed, ParseTrust(under));
+    ASSIGN_OR_RETURN(const auto parsed, TrustInForce(under, identity.name.text(), parts_.file_lists));
     return parts_.validator.Validate(chain, *parsed, parts_.clock(), 0, under.ocsp_response).status();
   };
   const absl::Status after = validate(trust);
@@ -177,7 +180,7 @@ absl::StatusOr<IdentityTrust> TrustCustodian::WithOcspResponse(const Identity& i
         "the key has no certificate or no identity CA yet, by which the response could be checked");
   }
   ASSIGN_OR_RETURN(const OcspResponse parsed, OcspResponse::Parse(response));
-  ASSIGN_OR_RETURN(const auto under, ParseTrust(trust));
+  ASSIGN_OR_RETURN(const auto under, TrustInForce(trust, identity.name.text(), parts_.file_lists));
   const auto status = parts_.validator.StatusOf(chain, *under, parts_.clock(), 0, response);
   if (!status.ok()) return absl::FailedPreconditionError(status.status().message());
   if (status->kind != CertificateStatus::Kind::kGood) {

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "daemon/custodian/authorizer.h"
 #include "daemon/custodian/change_notice.h"
+#include "daemon/custodian/file_lists.h"
 #include "daemon/custodian/worker_pool.h"
 #include "daemon/keystore/key_store.h"
 #include "daemon/trust/certificate.h"
@@ -53,6 +54,8 @@ class TrustCustodian {
     CertificateValidator& validator;
     ChangeNotice& changes;
     std::function<absl::Time()> clock;
+    // Own certificates are held to the lists of files, too; may be null.
+    const FileLists* file_lists = nullptr;
   };
 
   using Done = std::function<void(absl::StatusOr<TrustDescription>)>;

@@ -48,7 +48,8 @@ struct StoredRevocationList {
   // DER of the issuer's Name.
   std::string issuer;
   // The octets that tell CAs of one name apart: SHA-256 of the public key if it is that of an anchor, else what the
-  // list says of it (authorityKeyIdentifier, RFC 5280, 5.2.1); empty if it says nothing.
+  // list says of it (authorityKeyIdentifier, RFC 5280, 5.2.1). Behind it, what tells lists of one CA apart that speak
+  // of different certificates. May be empty.
   std::string authority_key;
   // CRL number, hexadecimal; empty if it has none.
   std::string number;

@@ -28,6 +28,7 @@ struct RevocationList::Parsed {
   std::string issuer_der;
   std::string number;
   std::string authority_key;
+  std::string scope_digest;
   absl::Time this_update;
   absl::Time next_update;
   size_t size = 0;
@@ -96,6 +97,15 @@ std::string AuthorityKeyOf(const X509_CRL* crl) {
   return key;
 }
 
+// ScopeOf is the digest of the issuing distribution point; empty if there is none.
+std::string ScopeOf(const X509_CRL* crl) {
+  const int at = X509_CRL_get_ext_by_NID(crl, NID_issuing_distribution_point, -1);
+  if (at < 0) return {};
+  const ASN1_OCTET_STRING* const octets = X509_EXTENSION_get_data(X509_CRL_get_ext(crl, at));
+  return trust::Sha256(std::string_view(reinterpret_cast<const char*>(ASN1_STRING_get0_data(octets)),
+                                        static_cast<size_t>(ASN1_STRING_length(octets))));
+}
+
 // HasUnknownCritical is whether there is a critical extension that says something else than what is known here.
 template <typename Object>
 bool HasUnknownCritical(const Object* object, int count, X509_EXTENSION* (*get)(const Object*, int),
@@ -147,6 +157,7 @@ absl::StatusOr<RevocationList> RevocationList::ParseDer(std::string_view der) {
   if (HasUnknownCritical(crl)) return refuse("has a critical extension that is not known here");
   auto number = NumberOf(crl);
   parsed->authority_key = AuthorityKeyOf(crl);
+  parsed->scope_digest = ScopeOf(crl);
   trust::TakeError();
   if (!number.ok()) return refuse(number.status().message().data());
   parsed->number = *std::move(number);
@@ -251,6 +262,7 @@ const std::string& RevocationList::issuer() const { return parsed_->issuer; }
 const std::string& RevocationList::issuer_der() const { return parsed_->issuer_der; }
 const std::string& RevocationList::number() const { return parsed_->number; }
 const std::string& RevocationList::authority_key() const { return parsed_->authority_key; }
+const std::string& RevocationList::scope() const { return parsed_->scope_digest; }
 absl::Time RevocationList::this_update() const { return parsed_->this_update; }
 absl::Time RevocationList::next_update() const { return parsed_->next_update; }
 size_t RevocationList::size() const { return parsed_->size; }

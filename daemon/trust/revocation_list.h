@@ -40,9 +40,12 @@ class RevocationList {
   const std::string& issuer_der() const;
   // CRL number (5.2.3), hexadecimal, lower case, without leading zeros; empty if it has none.
   const std::string& number() const;
-  // Names the issuer's key (authorityKeyIdentifier, 5.2.1), hexadecimal; empty if it does not. Lists of CAs that share
+  // Names the issuer's key (authorityKeyIdentifier, 5.2.1), as octets; empty if it does not. Lists of CAs that share
   // a name are told apart by it.
   const std::string& authority_key() const;
+  // SHA-256 of the issuingDistributionPoint (5.2.5), as octets; empty if it speaks of all certificates of its issuer.
+  // Lists of one CA that speak of different ones stand beside each other.
+  const std::string& scope() const;
   absl::Time this_update() const;
   absl::Time next_update() const;
   // How many certificates it revokes.
@@ -53,8 +56,8 @@ class RevocationList {
   // pem is one X509 CRL block, without text.
   std::string pem() const;
 
-  // CheckSupersedes is OK if this may take the place of `older`, of the same issuer and key: neither its number is
-  // lower nor its thisUpdate older, and it does not lack a number that the older one has (S-8). Else
+  // CheckSupersedes is OK if this may take the place of `older`, of the same issuer, key and scope: neither its number
+  // is lower nor its thisUpdate older, and it does not lack a number that the older one has (S-8). Else
   // FAILED_PRECONDITION.
   absl::Status CheckSupersedes(const RevocationList& older) const;
 

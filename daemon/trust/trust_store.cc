@@ -99,12 +99,14 @@ absl::Status TrustStore::Parsed::AddLists(const std::vector<RevocationList>& add
 }
 
 // MayHaveIssued is whether `list` is of the CA that issued `anchor`. The list of a CA that is no anchor itself cannot
-// be verified here; it counts.
+// be verified here; it counts, unless `anchor` issued itself.
 bool TrustStore::Parsed::MayHaveIssued(const RevocationList& list, const Certificate& anchor) const {
   if (X509_NAME_cmp(X509_get_issuer_name(anchor.x509()), X509_CRL_get_issuer(list.crl())) != 0) return false;
   const auto signer =
       std::ranges::find_if(anchors, [&list](const Certificate& each) { return list.IsKnownToBeSignedBy(each.x509()); });
-  if (signer == anchors.end()) return true;
+  if (signer == anchors.end()) {
+    return X509_NAME_cmp(X509_get_issuer_name(anchor.x509()), X509_get_subject_name(anchor.x509())) != 0;
+  }
   const bool good = X509_verify(anchor.x509(), X509_get0_pubkey(signer->x509())) == 1;
   trust::TakeError();
   return good;

@@ -97,6 +97,20 @@ TEST_F(TrustStoreTest, RefusesRevocationListsItCannotTrust) {
   EXPECT_THAT(parse(""), StatusIs(kInvalid, HasSubstr("document 1")));
 }
 
+TEST_F(TrustStoreTest, AListThatIsNotSignedByASelfSignedAnchorDoesNotRevokeIt) {
+  const test::TestCa ca = test::TestCa::Root("identity CA");
+  const test::TestCa namesake = test::TestCa::Root("identity CA");
+  const auto with = [&ca](const test::TestCa& issuer) {
+    const std::string list = issuer.Crl({ca.certificate()}, absl::Now() - absl::Hours(1), absl::Now() + absl::Hours(1),
+                                        {{"authorityKeyIdentifier", "keyid:always"}});
+    return TrustStore::Parse({ca.certificate()}, {list}, OtherIssuers::kAccept);
+  };
+  ASSERT_OK_AND_ASSIGN(const auto forged, with(namesake));
+  EXPECT_FALSE(forged->IsRevokedAnchor(forged->anchors().front().x509()));
+  ASSERT_OK_AND_ASSIGN(const auto genuine, with(ca));
+  EXPECT_TRUE(genuine->IsRevokedAnchor(genuine->anchors().front().x509()));
+}
+
 TEST_F(TrustStoreTest, RefusesDeltaLists) {
   const std::string delta =
       root_.Crl({}, absl::Now() - absl::Hours(1), absl::Now() + absl::Hours(1), {{"2.5.29.27", "critical,DER:020101"}});

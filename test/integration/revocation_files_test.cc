@@ -115,6 +115,18 @@ TEST_F(RevocationFilesTest, AListIsInForceWhenItsFileIsReplacedAndStaysSoWhateve
   EXPECT_EQ(Status().problem(), "");
 }
 
+TEST_F(RevocationFilesTest, AdministratorsAreHeldToTheListsOfFilesAsHandshakesAre) {
+  v1::SetTrustOptionsRequest request;
+  request.set_key_name("bob");
+  request.set_missing_revocation_list(v1::STRICTNESS_REQUIRE);
+  EXPECT_FALSE(daemon_.admin().SetTrustOptions(request).ok()) << "there is no list yet";
+  Replace(Numbered({}, 1));
+  EXPECT_TRUE(WaitFor([this] { return Status().lists_size() == 1; }));
+  const auto set = daemon_.admin().SetTrustOptions(request);
+  EXPECT_TRUE(set.ok()) << set.status();
+  EXPECT_EQ(Refusal(), "");
+}
+
 TEST_F(RevocationFilesTest, AFileForOtherKeysChangesNothingForThisOne) {
   Replace("other.crl", Numbered({peer_}, 1));
   EXPECT_TRUE(WaitFor([this] { return daemon_.Status().revocation_list_files(1).lists_size() == 1; }));

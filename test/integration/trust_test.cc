@@ -198,6 +198,23 @@ TEST_F(TrustTest, S8ACaWithANewKeyAndItsOldKeyHaveAListEach) {
   EXPECT_THAT(ReplyTo(after).message, StartsWith("[revoked]"));
 }
 
+TEST_F(TrustTest, S8ListsOfOneCaThatSpeakOfDifferentCertificatesStandBesideEachOther) {
+  const std::string certificate = ca_.Issue(key_.public_key(), Named("alice"));
+  const auto list = [this](const std::vector<std::string>& revoked, const char* scope, const char* number) {
+    return ca_.Crl(revoked, absl::Now() - absl::Hours(1), absl::Now() + absl::Hours(1),
+                   {{"2.5.29.20", number}, {"2.5.29.28", scope}});
+  };
+  // issuingDistributionPoint: onlyContainsUserCerts, onlyContainsCACerts.
+  constexpr char kUsers[] = "critical,DER:30038101ff";
+  constexpr char kAuthorities[] = "critical,DER:30038201ff";
+  ASSERT_OK(Install(list({certificate}, kUsers, "DER:020105") + list({}, kAuthorities, "DER:020103")));
+  EXPECT_EQ(Lists().size(), 2U);
+  ASSERT_OK(Install(list({}, kAuthorities, "DER:020109")));
+  EXPECT_EQ(Lists().size(), 2U);
+  EXPECT_THAT(ReplyTo(certificate).message, StartsWith("[revoked]"));
+  EXPECT_THAT(Install(list({}, kUsers, "DER:020104")), StatusIs(kPrecondition, HasSubstr("lower than 0x5")));
+}
+
 TEST_F(TrustTest, ARemovedListCountsNoMore) {
   const std::string certificate = ca_.Issue(key_.public_key(), Named("alice"));
   ASSERT_OK(Install(ca_.Crl({certificate})));
