@@ -142,10 +142,12 @@ void DepositBox::Core::Collect(Order order, Time until, Done done) {
     SetAlarm(until > now ? until : deposit.expires, key, deposit);
     if (until > now) {
       deposit.waiters.push_back({until, std::move(done)});
-    } else {
-      Answer(std::move(done), std::nullopt);
+      done = nullptr;
     }
-    if (serial == 0) return;
+    if (serial == 0) {
+      if (done != nullptr) Answer(std::move(done), std::nullopt);
+      return;
+    }
   }
   for (const Cancellation& each : cancelled) each.backend->Cancel(each.work);
   // Outside the lock: a full queue answers before Submit returns.
@@ -153,6 +155,8 @@ void DepositBox::Core::Collect(Order order, Time until, Done done) {
       order.submit([core = shared_from_this(), key, serial](absl::StatusOr<Signature> result) {
         core->OnDone(key, serial, std::move(result));
       });
+  // Not before: who is told that it is pending may count on what it superseded being given up.
+  if (done != nullptr) Answer(std::move(done), std::nullopt);
   {
     const std::lock_guard lock(mutex_);
     const auto entry = deposits_.find(key);

@@ -229,7 +229,7 @@ absl::StatusOr<std::optional<Identity>> IdentityCustodian::CompletedWith(const I
   return Switched(identity, clean, parts_.clock());
 }
 
-void IdentityCustodian::Complete(const Subject& caller, std::string name, std::string chain,
+void IdentityCustodian::Complete(const Subject& caller, const std::string& name, std::string chain,
                                  Done<KeyDescription> done) {
   Post(
       caller, "CompleteRenewal", Action::kIdentityRenew, name,
@@ -241,7 +241,7 @@ void IdentityCustodian::Complete(const Subject& caller, std::string name, std::s
       std::move(done));
 }
 
-void IdentityCustodian::Abandon(const Subject& caller, std::string name, Done<KeyDescription> done) {
+void IdentityCustodian::Abandon(const Subject& caller, const std::string& name, Done<KeyDescription> done) {
   Post(
       caller, "AbandonRenewal", Action::kIdentityRenew, name,
       [name](const std::shared_ptr<const Identity>& identity) -> absl::StatusOr<std::optional<Identity>> {
@@ -260,7 +260,7 @@ absl::StatusOr<std::optional<Identity>> IdentityCustodian::RolledBackIfGood(cons
   return back;
 }
 
-void IdentityCustodian::RollBack(const Subject& caller, std::string name, Done<KeyDescription> done) {
+void IdentityCustodian::RollBack(const Subject& caller, const std::string& name, Done<KeyDescription> done) {
   Post(
       caller, "RollBackIdentity", Action::kIdentityRenew, name,
       [this, name](const std::shared_ptr<const Identity>& identity) -> absl::StatusOr<std::optional<Identity>> {
@@ -270,7 +270,8 @@ void IdentityCustodian::RollBack(const Subject& caller, std::string name, Done<K
       std::move(done));
 }
 
-void IdentityCustodian::SetEnabled(const Subject& caller, std::string name, bool enabled, Done<KeyDescription> done) {
+void IdentityCustodian::SetEnabled(const Subject& caller, const std::string& name, bool enabled,
+                                   Done<KeyDescription> done) {
   Post(
       caller, enabled ? "EnableIdentity" : "DisableIdentity", Action::kIdentityState, name,
       [name, enabled](const std::shared_ptr<const Identity>& identity) -> absl::StatusOr<std::optional<Identity>> {

@@ -63,13 +63,13 @@ class IdentityCustodian {
   // Renew makes a next generation beside the current one, or finds the one that is there, and its request.
   void Renew(const Subject& caller, Renewal renewal, Done<RenewalRequest> done);
   // Complete puts the next generation in force with its certificate.
-  void Complete(const Subject& caller, std::string name, std::string chain, Done<KeyDescription> done);
+  void Complete(const Subject& caller, const std::string& name, std::string chain, Done<KeyDescription> done);
   // Abandon gives the next generation up.
-  void Abandon(const Subject& caller, std::string name, Done<KeyDescription> done);
+  void Abandon(const Subject& caller, const std::string& name, Done<KeyDescription> done);
   // RollBack puts the generation before the current one in force again.
-  void RollBack(const Subject& caller, std::string name, Done<KeyDescription> done);
+  void RollBack(const Subject& caller, const std::string& name, Done<KeyDescription> done);
   // SetEnabled takes an identity out of use at once, or back into use, then also a deleted one.
-  void SetEnabled(const Subject& caller, std::string name, bool enabled, Done<KeyDescription> done);
+  void SetEnabled(const Subject& caller, const std::string& name, bool enabled, Done<KeyDescription> done);
 
   // RetireOld removes replaced generations: those whose certificate has expired, and those that have been there for
   // kReplacedStays and with which no known participant began. Called now and then.

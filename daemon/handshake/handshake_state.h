@@ -29,7 +29,8 @@ struct HandshakeState {
   std::string dh2;
   // This side's c.* and ocsp_status, while a Reply with them waits for its signature.
   HandshakeMessage own;
-  // Digest of this side's c.perm (PermissionsDigest): later steps look anew at whether it is the one that must be shown.
+  // Digest of this side's c.perm (PermissionsDigest): later steps look anew at whether it is the one that must be
+  // shown.
   std::string own_permissions_digest;
   // The peer's c.id and c.perm as accepted.
   std::string peer_certificate;

@@ -303,7 +303,7 @@ void PeerWatch::StartIfNeeded() {
                  shared.get()) == 0;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_attr_destroy(&attributes);
-  if (running_) shared.release();
+  if (running_) static_cast<void>(shared.release());
 }
 
 void PeerWatch::Stop() {

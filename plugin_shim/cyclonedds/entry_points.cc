@@ -89,8 +89,8 @@ DDS_Security_boolean GetIdentityToken(dds_security_authentication* instance, DDS
   });
 }
 
-// The core asks for no status and shows its plugins none of a peer; what an OCSP responder says is in the messages of the
-// handshake. The token stays as the host made it.
+// The core asks for no status and shows its plugins none of a peer; what an OCSP responder says is in the messages of
+// the handshake. The token stays as the host made it.
 DDS_Security_boolean GetIdentityStatusToken(dds_security_authentication* instance,
                                             DDS_Security_IdentityStatusToken* token, DDS_Security_IdentityHandle handle,
                                             DDS_Security_SecurityException* exception) {
