@@ -273,15 +273,16 @@ std::shared_ptr<PeerWatch::Worker> PeerWatch::worker() {
 
 void PeerWatch::Listen(Listener listener) {
   if (!IsOurs()) return;
-  Stop();
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
+  do EndThread(lock);
+  while (running_);
   listener_ = std::move(listener);
   listening_ = true;
   StartIfNeeded();
 }
 
 void PeerWatch::StartIfNeeded() {
-  if (!listening_ || running_ || worker_ == nullptr || worker_->empty()) return;
+  if (!listening_ || running_ || joining_ || worker_ == nullptr || worker_->empty()) return;
   worker_->Prepare(listener_);
   auto shared = std::make_unique<std::shared_ptr<Worker>>(worker_);
   pthread_attr_t attributes;
@@ -308,22 +309,36 @@ void PeerWatch::StartIfNeeded() {
 
 void PeerWatch::Stop() {
   if (!IsOurs()) return;
-  pthread_t thread = {};
-  {
-    const std::lock_guard lock(mutex_);
-    listening_ = false;
-    if (!running_) return;
-    running_ = false;
-    thread = thread_;
+  std::unique_lock lock(mutex_);
+  EndThread(lock);
+}
+
+void PeerWatch::EndThread(std::unique_lock<std::mutex>& lock) {
+  listening_ = false;
+  if ((running_ || joining_) && pthread_equal(thread_, pthread_self()) != 0) {
+    // From within the listener: the thread ends when that returns.
     worker_->Stop();
-    if (pthread_equal(thread, pthread_self()) != 0) {
-      // From within the listener: the thread ends when that returns, and takes its worker along.
-      pthread_detach(thread);
-      worker_.reset();
-      return;
-    }
+    if (joining_) return;
+    pthread_detach(thread_);
+    running_ = false;
+    // The thread takes its worker along.
+    worker_.reset();
+    return;
   }
-  pthread_join(thread, nullptr);
+  if (running_) {
+    running_ = false;
+    joining_ = true;
+    worker_->Stop();
+    lock.unlock();
+    pthread_join(thread_, nullptr);
+    lock.lock();
+    joining_ = false;
+    joined_.notify_all();
+    // For whoever came to listen meanwhile.
+    StartIfNeeded();
+    return;
+  }
+  joined_.wait(lock, [this] { return !joining_; });
 }
 
 void PeerWatch::AddLocal(int64_t local, const LocalIdentity& identity) {

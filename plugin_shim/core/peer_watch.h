@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -55,6 +56,8 @@ class PeerWatch {
   std::shared_ptr<Worker> worker();
   // StartIfNeeded is called with `mutex_` held.
   void StartIfNeeded();
+  // EndThread ends listening and the thread; `lock` is of `mutex_`, and free while that waits.
+  void EndThread(std::unique_lock<std::mutex>& lock);
 
   const uint64_t generation_;
   const std::string socket_;
@@ -64,6 +67,9 @@ class PeerWatch {
   // Null before the first participant. Shared with the thread, which may outlive this if its listener ended it.
   std::shared_ptr<Worker> worker_;
   bool running_ = false;
+  // While somebody waits for the end of the thread no other is started.
+  bool joining_ = false;
+  std::condition_variable joined_;
   pthread_t thread_ = {};
 };
 

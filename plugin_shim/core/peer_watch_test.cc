@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "client/authentication_client.h"
@@ -249,6 +250,26 @@ TEST_F(PeerWatchTest, TheListenerMayCallWhateverItLikes) {
   on_revoke_ = nullptr;
   EXPECT_THAT(revoked(), ElementsAre(20)) << "it is not told anything after it stopped";
   watch_.reset();
+}
+
+TEST_F(PeerWatchTest, WhoeverListensLastIsToldHoweverManyStopAndListenAtOnce) {
+  watch_->AddLocal(kLocal, *Identity("talker"));
+  AddPeer(20, "bad");
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([this] {
+      for (int round = 0; round < 25; ++round) {
+        Listen();
+        watch_->Stop();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  ASSERT_TRUE(WaitFor([&] { return service_.held() == 0; })) << "no thread is left";
+  Listen();
+  service_.Refuse("bad", "[revoked]");
+  EXPECT_TRUE(WaitFor([&] { return !revoked().empty(); }));
+  EXPECT_THAT(revoked(), ElementsAre(20));
 }
 
 TEST_F(PeerWatchTest, AForkedChildNeitherHangsNorCrashesAndTheParentGoesOn) {
