@@ -21,7 +21,7 @@ class ListWatcher {
   ListWatcher(FileLists& lists, ChangeNotice& changes, std::function<absl::Time()> clock);
 
   // Round looks at every file, and returns how long to wait before the next: a quarter of a second, and longer after a
-  // round that took long, so that rounds take no more than a third of a processor.
+  // round that took long: twice its time, half a second at most.
   std::chrono::milliseconds Round();
 
  private:

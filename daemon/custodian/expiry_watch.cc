@@ -48,7 +48,7 @@ std::string Sentence(const Ending& ending, absl::Time now) {
   switch (ending.kind) {
     case Ending::Kind::kCertificate:
       what = absl::StrCat("its certificate (", ending.subject, ")");
-      remedy = absl::StrCat("renew it with: ddskeyctl csr ", ending.key_name, ", ddskeyctl cert install");
+      remedy = absl::StrCat("renew it with: ddskeyctl identity renew ", ending.key_name);
       break;
     case Ending::Kind::kAnchor:
       what = absl::StrCat("the identity CA ", ending.subject);

@@ -186,8 +186,8 @@ absl::Status IdentityCustodian::CheckGood(const Identity& identity, const std::s
     return absl::FailedPreconditionError("the certificate is not valid now");
   }
   IdentityTrust under = identity.trust;
-  // What a responder says of it is installed after it.
-  under.options.missing_revocation_list = Strictness::kIgnore;
+  // Where a responder speaks instead of lists, what it says of this certificate is installed after it.
+  if (!under.ocsp_response.empty()) under.options.missing_revocation_list = Strictness::kIgnore;
   ASSIGN_OR_RETURN(const auto trust, TrustInForce(under, identity.name.text(), parts_.file_lists));
   if (const auto good = parts_.validator.Validate(chain, *trust, now); !good.ok()) {
     return absl::FailedPreconditionError(
