@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "client/ca/descriptor.h"
 #include "proto/contract/status_macros.h"
 
 namespace ddskey::ca {
@@ -32,20 +33,6 @@ absl::Status FromErrno(const char* doing, const std::string& path, int error) {
       return absl::FailedPreconditionError(message);
   }
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 int OpenBeneath(int folder, const std::string& name, int flags, mode_t mode) {
   open_how how = {};

@@ -24,10 +24,7 @@ absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
     ASSIGN_OR_RETURN(const std::string lists, ReadRevocationLists(file));
     request.mutable_revocation_lists()->append(lists + "\n");
   }
-  ASSIGN_OR_RETURN(const v1::TrustResponse response, admin.InstallRevocationLists(request));
-  if (io.json) return PrintJson(response, io);
-  PrintTrust(response, io);
-  return absl::OkStatus();
+  return ShowTrust(admin.InstallRevocationLists(request), io);
 }
 
 }  // namespace

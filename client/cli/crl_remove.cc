@@ -17,10 +17,7 @@ absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
   v1::RemoveRevocationListRequest request;
   ASSIGN_OR_RETURN(*request.mutable_key_name(), CheckedName(arguments));
   request.set_sha256(*arguments.Value("sha256"));
-  ASSIGN_OR_RETURN(const v1::TrustResponse response, admin.RemoveRevocationList(request));
-  if (io.json) return PrintJson(response, io);
-  PrintTrust(response, io);
-  return absl::OkStatus();
+  return ShowTrust(admin.RemoveRevocationList(request), io);
 }
 
 }  // namespace

@@ -7,8 +7,12 @@
 #include <cerrno>
 #include <cstring>
 
+#include "client/ca/descriptor.h"
+
 namespace ddskey::cli {
 namespace {
+
+using ca::Descriptor;
 
 constexpr size_t kMaxCertificates = size_t{64} * 1024;
 constexpr size_t kMaxDocument = size_t{64} * 1024;
@@ -31,21 +35,6 @@ absl::Status FromErrno(std::string_view doing, const std::string& path, int erro
       return absl::FailedPreconditionError(message);
   }
 }
-
-// Closes a descriptor at the end of its block.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 absl::StatusOr<std::string> ReadBounded(const std::string& path, size_t limit) {
   const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));

@@ -22,10 +22,7 @@ absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
   if (const std::string file = *arguments.Value("response"); file != "none") {
     ASSIGN_OR_RETURN(*request.mutable_ocsp_response(), ReadOcspResponse(file));
   }
-  ASSIGN_OR_RETURN(const v1::TrustResponse response, admin.InstallOcspResponse(request));
-  if (io.json) return PrintJson(response, io);
-  PrintTrust(response, io);
-  return absl::OkStatus();
+  return ShowTrust(admin.InstallOcspResponse(request), io);
 }
 
 }  // namespace

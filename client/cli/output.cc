@@ -135,4 +135,11 @@ void PrintTrust(const v1::TrustResponse& trust, const Io& io) {
   PrintOcspResponse(trust, io);
 }
 
+absl::Status ShowTrust(const absl::StatusOr<v1::TrustResponse>& trust, const Io& io) {
+  if (!trust.ok()) return trust.status();
+  if (io.json) return PrintJson(*trust, io);
+  PrintTrust(*trust, io);
+  return absl::OkStatus();
+}
+
 }  // namespace ddskey::cli

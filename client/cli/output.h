@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "client/cli/command.h"
 #include "ddskey/v1/admin.pb.h"
 
@@ -30,6 +31,9 @@ void PrintCertificate(const v1::Certificate& certificate, const Io& io);
 
 // PrintTrust prints identity CAs and revocation lists for people, as tables, with its options.
 void PrintTrust(const v1::TrustResponse& trust, const Io& io);
+
+// ShowTrust prints the answer of a command about trust, for people or as JSON.
+absl::Status ShowTrust(const absl::StatusOr<v1::TrustResponse>& trust, const Io& io);
 
 }  // namespace ddskey::cli
 

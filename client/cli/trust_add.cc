@@ -20,10 +20,7 @@ absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
     ASSIGN_OR_RETURN(const std::string anchors, ReadCertificates(file));
     request.mutable_anchors()->append(anchors + "\n");
   }
-  ASSIGN_OR_RETURN(const v1::TrustResponse response, admin.AddTrustAnchors(request));
-  if (io.json) return PrintJson(response, io);
-  PrintTrust(response, io);
-  return absl::OkStatus();
+  return ShowTrust(admin.AddTrustAnchors(request), io);
 }
 
 }  // namespace

@@ -12,10 +12,7 @@ constexpr std::string_view kOperands[] = {"NAME"};
 absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
   v1::GetTrustRequest request;
   ASSIGN_OR_RETURN(*request.mutable_key_name(), CheckedName(arguments));
-  ASSIGN_OR_RETURN(const v1::TrustResponse response, admin.GetTrust(request));
-  if (io.json) return PrintJson(response, io);
-  PrintTrust(response, io);
-  return absl::OkStatus();
+  return ShowTrust(admin.GetTrust(request), io);
 }
 
 }  // namespace

@@ -50,10 +50,7 @@ absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
     if (*text != "keep" && *text != "strip") return UsageError("--pem-text is keep or strip");
     request.set_keep_pem_text(*text == "keep");
   }
-  ASSIGN_OR_RETURN(const v1::TrustResponse response, admin.SetTrustOptions(request));
-  if (io.json) return PrintJson(response, io);
-  PrintTrust(response, io);
-  return absl::OkStatus();
+  return ShowTrust(admin.SetTrustOptions(request), io);
 }
 
 }  // namespace

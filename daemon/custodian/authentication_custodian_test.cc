@@ -17,6 +17,7 @@
 #include "daemon/handshake/root_storage.h"
 #include "daemon/handshake/ticket_roots.h"
 #include "test/fakes/fake_key_backend.h"
+#include "test/fakes/made_generation.h"
 #include "test/support/pki.h"
 #include "test/support/process.h"
 #include "test/support/status_matchers.h"
@@ -124,19 +125,7 @@ class AuthenticationCustodianTest : public ::testing::Test {
     return promise.get_future().get();
   }
 
-  KeyGeneration MakeKey() {
-    std::promise<absl::StatusOr<SealedKey>> made;
-    WorkOptions options;
-    options.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    device_->SubmitCreate(KeyAlgorithm::kEcP256, KeyPurpose::kHandshake, options,
-                          [&made](absl::StatusOr<SealedKey> key) { made.set_value(std::move(key)); });
-    const SealedKey key = *made.get_future().get();
-    KeyGeneration generation;
-    generation.backend_uuid = backends_->entries().front().uuid;
-    generation.blob = key.blob;
-    generation.public_key = key.public_key;
-    return generation;
-  }
+  KeyGeneration MakeKey() { return test::MadeGeneration(*device_, backends_->entries().front().uuid); }
 
   std::string Certify(const std::string& name, const KeyGeneration& key) const {
     test::CertificateOptions options;

@@ -13,6 +13,7 @@
 #include "absl/time/clock.h"
 #include "daemon/custodian/identity_life.h"
 #include "test/fakes/fake_key_backend.h"
+#include "test/fakes/made_generation.h"
 #include "test/support/pki.h"
 #include "test/support/status_matchers.h"
 #include "test/support/temp_dir.h"
@@ -73,18 +74,7 @@ class IdentityCustodianTest : public ::testing::Test {
   ~IdentityCustodianTest() override { pool_.reset(); }
 
   KeyGeneration MakeKey(KeyPurpose purpose) {
-    std::promise<absl::StatusOr<SealedKey>> made;
-    WorkOptions options;
-    options.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    device_->SubmitCreate(KeyAlgorithm::kEcP256, purpose, options,
-                          [&made](absl::StatusOr<SealedKey> key) { made.set_value(std::move(key)); });
-    const SealedKey key = *made.get_future().get();
-    KeyGeneration generation;
-    generation.purpose = purpose;
-    generation.backend_uuid = backends_->entries().front().uuid;
-    generation.blob = key.blob;
-    generation.public_key = key.public_key;
-    return generation;
+    return test::MadeGeneration(*device_, backends_->entries().front().uuid, purpose);
   }
 
   std::string Certify(const std::string& public_key, const std::string& name,

@@ -14,6 +14,7 @@
 #include "daemon/custodian/identity_life.h"
 #include "daemon/custodian/store_checker.h"
 #include "test/fakes/fake_key_backend.h"
+#include "test/fakes/made_generation.h"
 #include "test/support/pki.h"
 #include "test/support/status_matchers.h"
 #include "test/support/temp_dir.h"
@@ -68,18 +69,7 @@ class StoreTest : public ::testing::Test {
   ~StoreTest() override { pool_.reset(); }
 
   KeyGeneration MakeKey(KeyPurpose purpose) {
-    std::promise<absl::StatusOr<SealedKey>> made;
-    WorkOptions options;
-    options.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    device_->SubmitCreate(KeyAlgorithm::kEcP256, purpose, options,
-                          [&made](absl::StatusOr<SealedKey> key) { made.set_value(std::move(key)); });
-    const SealedKey key = *made.get_future().get();
-    KeyGeneration generation;
-    generation.purpose = purpose;
-    generation.backend_uuid = backends_->entries().front().uuid;
-    generation.blob = key.blob;
-    generation.public_key = key.public_key;
-    return generation;
+    return test::MadeGeneration(*device_, backends_->entries().front().uuid, purpose);
   }
 
   // Add makes an identity with a certificate.

@@ -14,19 +14,6 @@ std::string PublicKeyPem(const std::string& der) {
   return pem + "-----END PUBLIC KEY-----\n";
 }
 
-// StateName is a generation's state as admin.proto has it.
-std::string StateName(GenerationState state) {
-  switch (state) {
-    case GenerationState::kNext:
-      return "next";
-    case GenerationState::kCurrent:
-      return "current";
-    case GenerationState::kOld:
-      return "old";
-  }
-  return "unknown";
-}
-
 void FillGeneration(const GenerationDescription& described, v1::KeyGeneration& out) {
   const KeyGeneration& generation = *described.generation;
   out.set_number(generation.number);
@@ -42,6 +29,18 @@ void FillGeneration(const GenerationDescription& described, v1::KeyGeneration& o
 }
 
 }  // namespace
+
+std::string StateName(GenerationState state) {
+  switch (state) {
+    case GenerationState::kNext:
+      return "next";
+    case GenerationState::kCurrent:
+      return "current";
+    case GenerationState::kOld:
+      return "old";
+  }
+  return "unknown";
+}
 
 void FillSummary(const Certificate& leaf, v1::Certificate& out) {
   out.set_subject(leaf.subject());

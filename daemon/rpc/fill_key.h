@@ -2,12 +2,16 @@
 #define DAEMON_RPC_FILL_KEY_H_
 
 #include <memory>
+#include <string>
 
 #include "daemon/custodian/key_custodian.h"
 #include "daemon/rpc/admitted_call.h"
 #include "ddskey/v1/admin.pb.h"
 
 namespace ddskey {
+
+// StateName is a generation's state as admin.proto has it.
+std::string StateName(GenerationState state);
 
 // FillSummary fills in what there is to say of a certificate.
 void FillSummary(const Certificate& leaf, v1::Certificate& out);

@@ -7,24 +7,13 @@
 #include "daemon/rpc/admin_handler.h"
 #include "daemon/rpc/admitted_call.h"
 #include "daemon/rpc/backup_codec.h"
+#include "daemon/rpc/fill_key.h"
 
 namespace ddskey {
 namespace {
 
 // A client takes answers of 4 MiB.
 constexpr size_t kPart = size_t{1} << 20;
-
-const char* StateText(GenerationState state) {
-  switch (state) {
-    case GenerationState::kNext:
-      return "next";
-    case GenerationState::kCurrent:
-      return "current";
-    case GenerationState::kOld:
-      return "old";
-  }
-  return "unknown";
-}
 
 absl::Status FillPart(const v1::GetBackupRequest& request, const Snapshot& snapshot, v1::GetBackupResponse& response) {
   response.set_snapshot(snapshot.id);
@@ -67,7 +56,7 @@ grpc::ServerUnaryReactor* AdminHandler::CheckIdentity(grpc::CallbackServerContex
                            for (const KeyCheck& check : *checks) {
                              v1::KeyCheck& out = *response->add_checks();
                              out.set_number(check.number);
-                             out.set_state(StateText(check.state));
+                             out.set_state(StateName(check.state));
                              out.set_good(check.good);
                              out.set_problem(check.problem);
                              out.set_fix(check.fix);

@@ -25,6 +25,7 @@ namespace ddskey::bench {
 namespace {
 
 using std::chrono::steady_clock;
+using test::Named;
 using test::TestParticipant;
 
 [[noreturn]] void Give(const CallStatus& status) {
@@ -35,8 +36,6 @@ using test::TestParticipant;
 void Must(const CallStatus& status) {
   if (!status.ok()) Give(status);
 }
-
-test::CertificateOptions Named(const std::string& name) { return {.subject = {{"O", "Lab"}, {"CN", name}}}; }
 
 // Ticker calls something at a given rate, on a thread of its own, until its end.
 class Ticker {

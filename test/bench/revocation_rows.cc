@@ -15,6 +15,8 @@
 namespace ddskey::bench {
 namespace {
 
+using test::Named;
+
 // A CA, and 99 below it, with a list each.
 constexpr int kLists = 100;
 constexpr int kPeers = 1000;
@@ -23,12 +25,6 @@ constexpr int kRevoked = 100;
 [[noreturn]] void Give(const std::string& what) {
   std::fprintf(stderr, "bench: %s\n", what.c_str());
   std::abort();
-}
-
-test::CertificateOptions Named(const std::string& name) {
-  test::CertificateOptions options;
-  options.subject = {{"O", "Lab"}, {"CN", name}};
-  return options;
 }
 
 // Fleet is a CA with CAs below it, peers that they certified, and their lists in files.

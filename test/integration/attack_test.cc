@@ -19,6 +19,7 @@
 namespace ddskey {
 namespace {
 
+using ::ddskey::test::Named;
 using ::ddskey::test::RemoveValue;
 using ::ddskey::test::SetValue;
 using ::ddskey::test::TestCa;
@@ -28,12 +29,6 @@ using ::ddskey::test::TestParticipant;
 using ::ddskey::test::TokenPeer;
 using ::ddskey::test::ValueOf;
 using ::testing::StartsWith;
-
-test::CertificateOptions Named(const std::string& name) {
-  test::CertificateOptions options;
-  options.subject = {{"O", "Lab"}, {"CN", name}};
-  return options;
-}
 
 // Bob is ours; Carol an honest peer of his on the network, Mallory one who has a certificate of the same CA.
 class AttackTest : public ::testing::Test {

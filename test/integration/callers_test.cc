@@ -19,6 +19,7 @@
 namespace ddskey {
 namespace {
 
+using ::ddskey::test::Named;
 using ::ddskey::test::TestCa;
 using ::ddskey::test::TestDaemon;
 using ::ddskey::test::TestParticipant;
@@ -36,12 +37,6 @@ rule { name: "alice" effect: ALLOW caller { uid: 60101 } key: "alice" operation:
 rule { name: "bob" effect: ALLOW caller { uid: 60102 } key: "bob" operation: HANDSHAKE }
 rule { name: "everyone" effect: ALLOW caller { uid: 65534 } key: "*" operation: HANDSHAKE }
 )";
-
-test::CertificateOptions Named(const std::string& name) {
-  test::CertificateOptions options;
-  options.subject = {{"O", "Lab"}, {"CN", name}};
-  return options;
-}
 
 // As runs `body` in a child process of user and group `uid` and returns what it returned.
 int As(uid_t uid, const std::function<int()>& body) {

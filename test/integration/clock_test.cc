@@ -16,18 +16,13 @@
 namespace ddskey {
 namespace {
 
+using ::ddskey::test::Named;
 using ::ddskey::test::TestCa;
 using ::ddskey::test::TestDaemon;
 using ::ddskey::test::TestParticipant;
 using ::ddskey::test::WaitFor;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-test::CertificateOptions Named(const std::string& name) {
-  test::CertificateOptions options;
-  options.subject = {{"O", "Lab"}, {"CN", name}};
-  return options;
-}
 
 // StartAsIfLater starts the daemon again, whose clock is an hour before the last good time that it remembers.
 void StartAsIfLater(TestDaemon& daemon) {

@@ -24,15 +24,10 @@ namespace {
 using ::ddskey::test::CycloneConfig;
 using ::ddskey::test::CycloneOptions;
 using ::ddskey::test::Ddsperf;
+using ::ddskey::test::Named;
 using ::ddskey::test::TestDaemon;
 using ::ddskey::test::WaitFor;
 using ::testing::HasSubstr;
-
-test::CertificateOptions Named(const std::string& name) {
-  test::CertificateOptions options;
-  options.subject = {{"O", "Lab"}, {"CN", name}};
-  return options;
-}
 
 class DdsperfTest : public ::testing::Test {
  protected:

@@ -19,18 +19,13 @@
 namespace ddskey {
 namespace {
 
+using ::ddskey::test::Named;
 using ::ddskey::test::TestCa;
 using ::ddskey::test::TestDaemon;
 using ::ddskey::test::TestParticipant;
 using ::ddskey::test::TokenPeer;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
-
-test::CertificateOptions Named(const std::string& name) {
-  test::CertificateOptions options;
-  options.subject = {{"O", "Lab"}, {"CN", name}};
-  return options;
-}
 
 #ifdef __SANITIZE_ADDRESS__
 // What was freed waits in a quarantine of 256 MB.

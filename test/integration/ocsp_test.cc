@@ -22,6 +22,7 @@ namespace ddskey {
 namespace {
 
 using ::ddskey::test::MakeOcspResponse;
+using ::ddskey::test::Named;
 using ::ddskey::test::OcspOptions;
 using ::ddskey::test::StatusIs;
 using ::ddskey::test::TestCa;
@@ -33,12 +34,6 @@ using ::testing::StartsWith;
 
 constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
 constexpr char kStatus[] = "ocsp_status";
-
-test::CertificateOptions Named(const std::string& name) {
-  test::CertificateOptions options;
-  options.subject = {{"O", "Lab"}, {"CN", name}};
-  return options;
-}
 
 class OcspTest : public ::testing::Test {
  protected:

@@ -12,17 +12,12 @@
 namespace ddskey {
 namespace {
 
+using ::ddskey::test::Named;
 using ::ddskey::test::TestCa;
 using ::ddskey::test::TestDaemon;
 using ::ddskey::test::TestKeyType;
 using ::ddskey::test::TestParticipant;
 using ::ddskey::test::TokenPeer;
-
-test::CertificateOptions Named(const std::string& name) {
-  test::CertificateOptions options;
-  options.subject = {{"O", "Lab"}, {"CN", name}};
-  return options;
-}
 
 // Both kinds of keys of ours meet both kinds of the peer's.
 class OtherVendorsTest : public ::testing::Test {

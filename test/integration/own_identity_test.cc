@@ -16,6 +16,7 @@
 namespace ddskey {
 namespace {
 
+using ::ddskey::test::Named;
 using ::ddskey::test::StatusIs;
 using ::ddskey::test::TestCa;
 using ::ddskey::test::TestDaemon;
@@ -24,12 +25,6 @@ using ::ddskey::test::TestKeyType;
 using ::ddskey::test::TestParticipant;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-test::CertificateOptions Named(const std::string& name) {
-  test::CertificateOptions options;
-  options.subject = {{"O", "Lab"}, {"CN", name}};
-  return options;
-}
 
 class OwnIdentityTest : public ::testing::Test {
  protected:

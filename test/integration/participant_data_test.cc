@@ -16,6 +16,8 @@
 namespace ddskey::test {
 namespace {
 
+using test::Named;
+
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -23,12 +25,6 @@ constexpr char kGrant[] = R"(
 rule { name: "root" effect: ALLOW caller { uid: 0 } key: "*"
        operation: [HANDSHAKE, SIGN_PARTICIPANT_DATA, KEY_CREATE, KEY_LIST, CERTIFICATE_INSTALL, STATUS] }
 )";
-
-CertificateOptions Named(const std::string& name) {
-  CertificateOptions options;
-  options.subject = {{"O", "Lab"}, {"CN", name}};
-  return options;
-}
 
 // Setting is a daemon with two enrolled identities and a participant for each.
 struct Setting {

@@ -12,18 +12,13 @@
 namespace ddskey {
 namespace {
 
+using ::ddskey::test::Named;
 using ::ddskey::test::TestCa;
 using ::ddskey::test::TestDaemon;
 using ::ddskey::test::TestKey;
 using ::ddskey::test::TestKeyType;
 using ::ddskey::test::TestParticipant;
 using ::testing::StartsWith;
-
-test::CertificateOptions Named(const std::string& name) {
-  test::CertificateOptions options;
-  options.subject = {{"O", "Lab"}, {"CN", name}};
-  return options;
-}
 
 // Alice's Request is honest but for its certificate: Bob's daemon must name the check that refuses it.
 class PeerCertificatesTest : public ::testing::Test {

@@ -24,17 +24,12 @@ namespace {
 
 using ::ddskey::test::CycloneOptions;
 using ::ddskey::test::Ddsperf;
+using ::ddskey::test::Named;
 using ::ddskey::test::TestDaemon;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
 constexpr int kDomain = 6;
-
-test::CertificateOptions Named(const std::string& name) {
-  test::CertificateOptions options;
-  options.subject = {{"O", "Lab"}, {"CN", name}};
-  return options;
-}
 
 // NextKeyOf is the DER SubjectPublicKeyInfo of the next generation.
 std::string NextKeyOf(const v1::Key& key) {

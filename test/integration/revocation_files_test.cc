@@ -20,6 +20,7 @@
 namespace ddskey {
 namespace {
 
+using ::ddskey::test::Named;
 using ::ddskey::test::TestCa;
 using ::ddskey::test::TestDaemon;
 using ::ddskey::test::TestKey;
@@ -27,12 +28,6 @@ using ::ddskey::test::TestParticipant;
 using ::ddskey::test::WaitFor;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-test::CertificateOptions Named(const std::string& name) {
-  test::CertificateOptions options;
-  options.subject = {{"O", "Lab"}, {"CN", name}};
-  return options;
-}
 
 class RevocationFilesTest : public ::testing::Test {
  protected:

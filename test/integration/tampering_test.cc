@@ -14,16 +14,11 @@
 namespace ddskey {
 namespace {
 
+using ::ddskey::test::Named;
 using ::ddskey::test::TestCa;
 using ::ddskey::test::TestDaemon;
 using ::ddskey::test::TestParticipant;
 using ::testing::StartsWith;
-
-test::CertificateOptions Named(const std::string& name) {
-  test::CertificateOptions options;
-  options.subject = {{"O", "Lab"}, {"CN", name}};
-  return options;
-}
 
 TestDaemon::Options WithoutRates() {
   TestDaemon::Options options;

@@ -18,6 +18,7 @@
 namespace ddskey {
 namespace {
 
+using ::ddskey::test::Named;
 using ::ddskey::test::StatusIs;
 using ::ddskey::test::TestCa;
 using ::ddskey::test::TestDaemon;
@@ -27,12 +28,6 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
-
-test::CertificateOptions Named(const std::string& name) {
-  test::CertificateOptions options;
-  options.subject = {{"O", "Lab"}, {"CN", name}};
-  return options;
-}
 
 std::string Sha256Of(const std::string& certificate) {
   return absl::BytesToHexString(Certificate::ParsePem(certificate)->front().digest());

@@ -48,8 +48,7 @@ constexpr char kDeniedPeer[] =
     R"(rule { name: "not-bob" effect: DENY caller { uid: 0 } key: "*" operation: HANDSHAKE peer { subject: "CN=bob*" } } )";
 
 test::CertificateOptions Named(const std::string& name, absl::Time not_after = absl::Now() + absl::Hours(100)) {
-  test::CertificateOptions options;
-  options.subject = {{"O", "Lab"}, {"CN", name}};
+  test::CertificateOptions options = test::Named(name);
   options.not_after = not_after;
   return options;
 }

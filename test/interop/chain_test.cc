@@ -23,6 +23,7 @@
 namespace ddskey::interop {
 namespace {
 
+using test::Named;
 using test::PluginHost;
 using test::PluginParticipant;
 using test::PluginSession;
@@ -31,12 +32,6 @@ using test::TestKey;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-test::CertificateOptions Named(const std::string& name) {
-  test::CertificateOptions options;
-  options.subject = {{"O", "Lab"}, {"CN", name}};
-  return options;
-}
 
 // The builtin plugin of Cyclone DDS, through its C interface.
 class ChainTest : public ::testing::Test {

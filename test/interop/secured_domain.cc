@@ -13,13 +13,9 @@
 namespace ddskey::interop {
 namespace {
 
-constexpr int kDomain = 6;
+using test::Named;
 
-test::CertificateOptions Named(const std::string& name) {
-  test::CertificateOptions options;
-  options.subject = {{"O", "Lab"}, {"CN", name}};
-  return options;
-}
+constexpr int kDomain = 6;
 
 std::string AlgorithmOf(test::TestKeyType type) {
   switch (type) {

@@ -241,6 +241,12 @@ std::string TestKey::Sign(std::string_view octets, int salt_length) const {
 
 std::string TestKey::SignPkcs1(std::string_view octets) const { return SignWith(get(), octets, RSA_PKCS1_PADDING, 0); }
 
+CertificateOptions Named(const std::string& name) {
+  CertificateOptions options;
+  options.subject = {{"O", "Lab"}, {"CN", name}};
+  return options;
+}
+
 TestCa TestCa::Root(const std::string& common_name, TestKeyType type, const CertificateOptions& options) {
   TestKey key = TestKey::Generate(type);
   std::string certificate = MakeCertificate(key.public_key(), CaOptions(common_name, options), key.get(), nullptr);

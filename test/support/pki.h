@@ -66,6 +66,9 @@ struct CertificateOptions {
   std::string hash = "SHA256";
 };
 
+// Named are options with the subject /O=Lab/CN=`name`.
+CertificateOptions Named(const std::string& name);
+
 // TestCa is a certificate authority: a key and its certificate.
 class TestCa {
  public:
