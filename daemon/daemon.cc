@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "daemon/audit/audit_sink.h"
+#include "daemon/backend/late_backend.h"
 #include "daemon/config/config.h"
 #include "daemon/config/system_accounts.h"
 #include "daemon/config/trusted_file.h"
@@ -181,10 +182,18 @@ absl::Status Daemon::OpenBackends() {
   std::vector<BackendSet::Entry> entries;
   for (const v1::Backend& configured : config_.backend()) {
     const std::string what = absl::StrCat("backend \"", configured.name(), "\"");
-    auto uuid = keys_->RegisterBackend(configured.name(), configured.has_tpm2() ? "tpm2" : "software");
+    const std::string kind = configured.has_tpm2() ? "tpm2" : "software";
+    auto uuid = keys_->RegisterBackend(configured.name(), kind);
     RETURN_IF_ERROR(With(what, uuid.status()));
-    auto backend = OpenBackend(config_, configured, BlobsOf(*keys_, *uuid));
-    RETURN_IF_ERROR(With(what, backend.status()));
+    const auto open = [this, configured, blobs = BlobsOf(*keys_, *uuid)] {
+      return OpenBackend(config_, configured, blobs);
+    };
+    auto backend = open();
+    if (!backend.ok()) {
+      // The others are served all the same.
+      spdlog::error("{}: {}", what, std::string(backend.status().message()));
+      backend = std::make_unique<LateBackend>(kind, open);
+    }
     entries.push_back({configured.name(), *std::move(uuid), *std::move(backend)});
   }
   backends_ = std::make_unique<BackendSet>(std::move(entries));
@@ -299,8 +308,12 @@ bool Daemon::IsResponsive() const { return pool_->IsResponsive(kLongestSilence);
 void Daemon::Stop() {
   // Else those who wait for a change would use up the time that calls have to finish.
   if (board_ != nullptr) board_->Close();
+  // Both at once: either may wait for its grace.
+  std::thread admin([this] {
+    if (admin_server_ != nullptr) admin_server_->Shutdown(kGrace);
+  });
   if (application_server_ != nullptr) application_server_->Shutdown(kGrace);
-  if (admin_server_ != nullptr) admin_server_->Shutdown(kGrace);
+  admin.join();
   if (audit_ != nullptr) audit_->Flush();
 }
 
@@ -309,8 +322,11 @@ void Daemon::FillStatus(v1::GetStatusResponse& status) const {
   status.set_started(absl::ToUnixSeconds(started_));
   status.set_schema_version(keys_->schema_version());
   for (const auto& identity : keys_->List()) {
-    status.set_keys(status.keys() + (identity->deleted ? 0 : 1));
-    if (!identity->deleted) FillOcspResponse(*identity, clock_->Now(), status);
+    if (identity->deleted) continue;
+    const KeyGeneration& key = identity->current();
+    status.set_keys(status.keys() + 1);
+    status.set_unusable_keys(status.unusable_keys() + (backends_->Holds(key.backend_uuid, key.blob) ? 0 : 1));
+    FillOcspResponse(*identity, clock_->Now(), status);
   }
   status.set_policy_rules(static_cast<uint32_t>(authorizer_->policy()->rule_count()));
   if (access(config_.policy_file().c_str(), F_OK) == 0) status.set_policy_file(config_.policy_file());
@@ -339,6 +355,7 @@ void Daemon::FillStatus(v1::GetStatusResponse& status) const {
     out.set_queue_length(static_cast<uint32_t>(health.queue_length));
     out.set_queue_limit(static_cast<uint32_t>(health.queue_limit));
     out.set_signatures(health.signatures);
+    out.set_warning(health.warning);
     for (const KeyAlgorithm algorithm : entry.backend->algorithms()) {
       out.add_algorithms(std::string(AlgorithmName(algorithm)));
     }

@@ -56,6 +56,7 @@ absl::StatusOr<std::unique_ptr<KeyBackend>> OpenBackend(const v1::Config& config
   const std::string& configured = backend.software().secret_file();
   SecretSource source;
   source.credentials_directory = CredentialsDirectory();
+  source.is_needed = !blobs.empty();
   source.file = configured.empty() ? absl::StrCat(config.state_directory(), "/software.secret") : configured;
   ASSIGN_OR_RETURN(HostSecret secret, LoadSecret(source));
   SoftwareBackend::Options options;

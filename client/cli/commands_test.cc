@@ -77,6 +77,15 @@ TEST(KeyListTest, SaysHowToMakeTheFirst) {
   EXPECT_EQ(RunWith(script, {"key", "list", "--json"}).out, "{\n \"keys\": []\n}\n");
 }
 
+TEST(KeyListTest, SaysWhichKeysNoBackendHolds) {
+  Script script;
+  script.keys = {Talker()};
+  script.keys[0].set_backend_problem("the backend that holds the key is not configured any more");
+  EXPECT_THAT(RunWith(script, {"key", "list"}).out, HasSubstr("tpm (not the holder)"));
+  script.key = script.keys[0];
+  EXPECT_THAT(RunWith(script, {"key", "show", "talker"}).out, HasSubstr("Unusable:   the backend that holds"));
+}
+
 TEST(KeyShowTest, ShowsTheCertificateEscaped) {
   Script script;
   script.key = Certified();
@@ -314,6 +323,16 @@ TEST(StatusTest, FailsWhenSomethingNeedsAttention) {
   EXPECT_EQ(healthy.code, 0);
   EXPECT_THAT(healthy.out, AllOf(HasSubstr("ddskeyd 0.1.0"), HasSubstr("42 signatures"), HasSubstr("healthy")));
 
+  backend.set_warning("the TPM is locked");
+  const Outcome warned = RunWith(script, {"status"});
+  EXPECT_EQ(warned.code, 0);
+  EXPECT_THAT(warned.out, HasSubstr("Warning:     the TPM is locked"));
+  script.daemon.set_keys(3);
+  script.daemon.set_unusable_keys(2);
+  const Outcome lost = RunWith(script, {"status"});
+  EXPECT_EQ(lost.code, 1);
+  EXPECT_THAT(lost.out, HasSubstr("3 active, 2 of them unusable"));
+  script.daemon.set_unusable_keys(0);
   script.daemon.set_policy_error("policy:3:1: unknown field");
   EXPECT_EQ(RunWith(script, {"status"}).code, 1);
   script.daemon.clear_policy_error();

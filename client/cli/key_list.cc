@@ -25,7 +25,8 @@ absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
   std::vector<std::vector<std::string>> rows = {
       {"NAME", "ALGORITHM", "PURPOSE", "BACKEND", "STATE", "SUBJECT", "CERTIFICATE VALID UNTIL"}};
   for (const v1::Key& key : response.keys()) {
-    rows.push_back({key.name(), key.algorithm(), key.purpose(), key.backend(), key.state(),
+    const std::string lost = key.backend_problem().empty() ? "" : " (not the holder)";
+    rows.push_back({key.name(), key.algorithm(), key.purpose(), key.backend() + lost, key.state(),
                     key.has_certificate() ? key.certificate().subject() : "-",
                     key.has_certificate() ? FormatEnd(key.certificate().not_after(), io.now) : "no certificate"});
   }

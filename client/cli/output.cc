@@ -39,6 +39,7 @@ void PrintKey(const v1::Key& key, const Io& io) {
          << "Algorithm:    " << Escape(key.algorithm()) << '\n'
          << "Purpose:      " << Escape(key.purpose()) << '\n'
          << "Backend:      " << Escape(key.backend()) << '\n'
+         << (key.backend_problem().empty() ? "" : "  Unusable:   " + Escape(key.backend_problem()) + "\n")
          << "State:        " << Escape(key.state()) << '\n'
          << "Generation:   " << key.generation() << ", made " << FormatTime(key.created()) << '\n'
          << "Public key:   SHA-256 " << Escape(key.public_key_sha256()) << '\n';

@@ -13,6 +13,7 @@ namespace {
 void PrintBackend(const v1::BackendStatus& backend, const Io& io) {
   io.out << "Backend " << Escape(backend.name()) << " (" << Escape(backend.kind())
          << "): " << (backend.healthy() ? "healthy" : Escape(backend.problem())) << '\n';
+  if (!backend.warning().empty()) io.out << "  Warning:     " << Escape(backend.warning()) << '\n';
   if (!backend.device().empty()) io.out << "  Device:      " << Escape(backend.device()) << '\n';
   io.out << "  Protection:  " << Escape(backend.protection()) << '\n'
          << "  Algorithms:  " << Escape(absl::StrJoin(backend.algorithms(), ", ")) << '\n'
@@ -49,7 +50,9 @@ void PrintEndings(const v1::GetStatusResponse& status, const Io& io) {
 void Print(const v1::GetStatusResponse& status, const Io& io) {
   io.out << "Daemon:      ddskeyd " << Escape(status.version()) << ", running since " << FormatTime(status.started())
          << '\n'
-         << "Keys:        " << status.keys() << " active (schema " << status.schema_version() << ")\n"
+         << "Keys:        " << status.keys() << " active"
+         << (status.unusable_keys() == 0 ? "" : ", " + std::to_string(status.unusable_keys()) + " of them unusable")
+         << " (schema " << status.schema_version() << ")\n"
          << "Policy:      "
          << (status.policy_file().empty() ? "no file: the superuser administers, nobody uses a key"
                                           : Escape(status.policy_file()))
@@ -85,6 +88,9 @@ absl::Status Judge(const v1::GetStatusResponse& status) {
       return absl::FailedPreconditionError("the backend " + backend.name() + " is not healthy: " + backend.problem());
     }
   }
+  if (status.unusable_keys() > 0) {
+    return absl::FailedPreconditionError("keys are held by no backend of the configuration; see: ddskeyctl key list");
+  }
   return absl::OkStatus();
 }
 
@@ -104,8 +110,8 @@ constinit const Command kStatus = {
     .name = "status",
     .summary = "Say how the daemon and its backends are.",
     .details =
-        "The exit status is 1 if a backend is not healthy, the last reload of the policy was not taken, the clock is\n"
-        "not set, or a file of revocation lists is not used.",
+        "The exit status is 1 if a backend is not healthy, a key has no backend, the last reload of the policy\n"
+        "was not taken, the clock is not set, or a file of revocation lists is not used.",
     .operands = {},
     .options = {},
     .run = &Run,

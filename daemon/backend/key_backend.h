@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -65,6 +66,16 @@ struct BackendHealth {
   size_t queue_length = 0;
   size_t queue_limit = 0;
   uint64_t signatures = 0;
+  // What somebody should look after although the device works, as a sentence; or empty.
+  std::string warning = {};
+};
+
+// Recognition is whether a sealed key belongs to a device.
+enum class Recognition {
+  kForeign,
+  kOwn,
+  // It cannot be told before the device was reached.
+  kUnknown,
 };
 
 // KeyBackend is the boundary between ddskeyd and the device that holds keys. Private keys never cross it in the clear.
@@ -98,6 +109,11 @@ class KeyBackend {
   // Cancel gives up work that has not begun; its completion is called with CANCELLED before Cancel returns, on this
   // thread. Work that has begun, or is done, or is unknown is left alone.
   virtual void Cancel(WorkId work) = 0;
+
+  // Recognize says whether the key with this `blob` was sealed by the device that is there now, by what is written on
+  // both: a backend's name may change, and its keys are found all the same. Answered from memory; the device is asked
+  // meanwhile, if that helps. Whether the key opens is for the device to say.
+  virtual Recognition Recognize(std::string_view blob) const = 0;
 
   // kind is "software", "tpm2" or, for the fake of tests, "fake".
   virtual std::string kind() const = 0;

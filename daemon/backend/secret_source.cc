@@ -150,6 +150,10 @@ absl::StatusOr<HostSecret> LoadSecret(const SecretSource& source) {
   ASSIGN_OR_RETURN(std::optional<HostSecret> credential, FindSecret(source.credentials_directory, source.credential));
   if (credential.has_value()) return *std::move(credential);
   auto secret = ReadHashed(source.file, false);
+  if (absl::IsNotFound(secret.status()) && source.is_needed) {
+    return absl::NotFoundError(absl::StrCat("the secret is gone: neither the credential ", source.credential, " nor ",
+                                            source.file, " is there, and keys were sealed under it; restore it"));
+  }
   if (absl::IsNotFound(secret.status())) {
     RETURN_IF_ERROR(Make(source.file));
     secret = ReadHashed(source.file, false);

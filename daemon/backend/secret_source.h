@@ -26,12 +26,15 @@ struct SecretSource {
   std::string credential = "ddskeyd.software-secret";
   // File that is used when there is no such credential, and made with 32 random octets when absent.
   std::string file;
+  // Whether keys exist that need the secret: then a new one would hide that it was lost, and is not made.
+  bool is_needed = false;
 };
 
 // LoadSecret reads the credential or the file: 32 to 4,096 octets, which are hashed to 32, so that the file's content
 // can become the credential and everything sealed under it still opens. The file must be a regular file of the
 // effective user, mode 0600 or less; a new one is either whole and on the disk or not there, also if two daemons make
-// it at once. FAILED_PRECONDITION says what is wrong with the file, or with the folder it should be made in.
+// it at once. NOT_FOUND if it is needed and not there. FAILED_PRECONDITION says what is wrong with the file, or with
+// the folder it should be made in.
 absl::StatusOr<HostSecret> LoadSecret(const SecretSource& source);
 
 // FindSecret is LoadSecret for what may be a systemd credential and nothing else: nothing if `directory`

@@ -181,5 +181,18 @@ TEST(SecretSourceTest, WhatOnlyACredentialMayBeIsAbsentWithoutOneAndNotMade) {
   EXPECT_EQ(Entries(dir), 0u);
 }
 
+TEST(SecretSourceTest, MakesNoOtherSecretWhereOneIsNeeded) {
+  const test::TempDir dir;
+  SecretSource source;
+  source.file = dir.File("secret");
+  source.is_needed = true;
+  EXPECT_THAT(LoadSecret(source), test::StatusIs(absl::StatusCode::kNotFound, ::testing::HasSubstr("restore it")));
+  EXPECT_FALSE(std::filesystem::exists(source.file));
+  source.is_needed = false;
+  ASSERT_OK(LoadSecret(source));
+  source.is_needed = true;
+  EXPECT_OK(LoadSecret(source));
+}
+
 }  // namespace
 }  // namespace ddskey

@@ -24,6 +24,7 @@ using google::protobuf::Message;
 using google::protobuf::TextFormat;
 
 constexpr int kMaxBackends = 16;
+constexpr char kDefaultTcti[] = "device:/dev/tpmrm0";
 // The daemon binds a temporary name that is four characters longer, and sun_path ends with a zero.
 constexpr size_t kMaxSocketPath = sizeof(sockaddr_un::sun_path) - 1 - 4;
 constexpr uint32_t kMaxLimit = 1'000'000;
@@ -130,6 +131,7 @@ void CheckBackends(const Place& place, const v1::Config& config) {
     place.Wrong("backend", absl::StrCat("at most ", kMaxBackends, " backends"), kMaxBackends);
   }
   std::set<std::string> names;
+  std::set<std::string> tctis;
   for (int i = 0; i < config.backend_size(); ++i) {
     const v1::Backend& backend = config.backend(i);
     const Place at = place.Nested("backend", backend, i);
@@ -146,6 +148,10 @@ void CheckBackends(const Place& place, const v1::Config& config) {
         break;
       case v1::Backend::kTpm2:
         CheckTpm2(at.Nested("tpm2", backend.tpm2()), backend.tpm2());
+        if (const std::string& tcti = backend.tpm2().tcti(); !tctis.insert(tcti.empty() ? kDefaultTcti : tcti).second) {
+          // Two owners of one TPM would take its places from each other.
+          at.Nested("tpm2", backend.tpm2()).Wrong("tcti", "another backend has this TPM");
+        }
         break;
       case v1::Backend::KIND_NOT_SET:
         place.Wrong("backend", "needs one of software {} and tpm2 {}", i);
@@ -251,7 +257,7 @@ void FillDefaults(v1::Config& config) {
       Default(backend.mutable_software()->mutable_secret_file(),
               absl::StrCat(config.state_directory(), "/software.secret"));
     } else {
-      Default(backend.mutable_tpm2()->mutable_tcti(), "device:/dev/tpmrm0");
+      Default(backend.mutable_tpm2()->mutable_tcti(), kDefaultTcti);
     }
   }
 }

@@ -93,13 +93,15 @@ backend { software { secret_file: "s" } }
 backend { name: "c" }
 log { level: "loud" target: "syslog" }
 limits { connections: 1000001 }
+backend { name: "d" tpm2 {} }
+backend { name: "e" tpm2 { tcti: "device:/dev/tpmrm0" } }
 )");
   for (const char* mistake :
        {"file:1:1: socket: must be an absolute path", "file:2:1: socket_mode: ", "file:3:1: admin_socket_mode: ",
         "file:5:11: name: there is another backend named a", "file:6:11: name: must be", "file:6:29: tcti: must begin",
         "file:7:1: backend: needs a name", "file:7:22: secret_file: must be an absolute path",
         "file:8:1: backend: needs one of", "file:9:7: level: must be one of", "file:9:21: target: must be one of",
-        "file:10:10: connections: must be at most"}) {
+        "file:10:10: connections: must be at most", "file:12:28: tcti: another backend has this TPM"}) {
     EXPECT_THAT(errors, HasSubstr(mistake));
   }
 }

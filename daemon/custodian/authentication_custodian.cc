@@ -193,14 +193,13 @@ void AuthenticationCustodian::Sign(absl::StatusOr<Signing> prepared, std::chrono
     return done(prepared.status());
   }
   const auto signing = std::make_shared<const Signing>(*std::move(prepared));
-  const BackendSet::Entry* entry = parts_.backends.FindByUuid(signing->generation->backend_uuid);
-  if (entry == nullptr) {
-    const absl::Status status = absl::UnavailableError("the backend that holds the key is not configured");
-    End(trail, status);
-    return done(status);
+  const auto entry = parts_.backends.FindForKey(signing->generation->backend_uuid, signing->generation->blob);
+  if (!entry.ok()) {
+    End(trail, entry.status());
+    return done(entry.status());
   }
   const bool is_reply = signing->kind == TicketKind::kSignReply;
-  KeyBackend* const backend = entry->backend.get();
+  KeyBackend* const backend = (*entry)->backend.get();
   DepositBox::Order order;
   order.owner = CallerBinding(signing->caller);
   order.user = signing->caller.uid;
@@ -253,8 +252,8 @@ absl::StatusOr<DepositBox::Order> AuthenticationCustodian::PrepareUpdate(const S
   }
   ASSIGN_OR_RETURN(const std::string octets, ParticipantUpdateOctets(participant.guid, participant.domain_id, update));
   const KeyGeneration& current = admitted.identity->current();
-  const BackendSet::Entry* entry = parts_.backends.FindByUuid(current.backend_uuid);
-  if (entry == nullptr) return absl::UnavailableError("the backend that holds the key is not configured");
+  ASSIGN_OR_RETURN(const BackendSet::Entry* const entry,
+                   parts_.backends.FindForKey(current.backend_uuid, current.blob));
   DepositBox::Order order;
   order.owner = CallerBinding(caller);
   order.user = caller.uid;

@@ -3,6 +3,7 @@
 #include <sys/random.h>
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -19,14 +20,18 @@ constexpr size_t kMostGenerations = 64;
 constexpr size_t kLongestUuid = 64;
 constexpr size_t kLongestName = 32;
 
-// CheckBackend holds names from a copy to what the configuration may contain.
+// CheckBackend holds names from a copy to what the configuration may contain, and to those with their kind behind them
+// (StoredBackend).
 absl::Status CheckBackend(const StoredBackend& backend) {
-  const auto fits = [](const std::string& text) {
+  const auto fits = [](std::string_view text) {
     return !text.empty() && text.size() <= kLongestName && std::ranges::all_of(text, [](unsigned char c) {
       return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-';
     });
   };
-  if (fits(backend.name) && fits(backend.kind)) return absl::OkStatus();
+  std::string_view name = backend.name;
+  const std::string behind = absl::StrCat(" (", backend.kind, ")");
+  if (name.ends_with(behind)) name.remove_suffix(behind.size());
+  if (fits(name) && fits(backend.kind)) return absl::OkStatus();
   return absl::InvalidArgumentError("a generation names no backend that there could be");
 }
 
@@ -74,7 +79,7 @@ absl::StatusOr<std::shared_ptr<const Snapshot>> BackupCustodian::Take(uint64_t s
   taken->instance_uuid = parts_.keys.instance_uuid();
   taken->identities = parts_.keys.List();
   // After the identities, so that those of theirs are among them.
-  ASSIGN_OR_RETURN(taken->backends, parts_.keys.Backends());
+  taken->backends = parts_.keys.Backends();
   kept_.push_back(taken);
   if (kept_.size() > kMostSnapshots) kept_.pop_front();
   return std::shared_ptr<const Snapshot>(std::move(taken));

@@ -31,6 +31,7 @@ class HeldDevice final : public KeyBackend {
     if (done) done(absl::CancelledError("cancelled"));
     ++cancelled;
   }
+  Recognition Recognize(std::string_view) const override { return Recognition::kOwn; }
   std::string kind() const override { return "fake"; }
   std::vector<KeyAlgorithm> algorithms() const override { return {}; }
   std::string protection() const override { return ""; }

@@ -45,13 +45,14 @@ bool Fits(const KeyGeneration& next, const Renewal& renewal, const BackendSet& b
   if (!renewal.algorithm.empty() && renewal.algorithm != AlgorithmName(next.algorithm)) return false;
   if (renewal.backend.empty()) return true;
   const BackendSet::Entry* const entry = backends.FindByName(renewal.backend);
-  return entry != nullptr && entry->uuid == next.backend_uuid;
+  const auto holder = backends.FindForKey(next.backend_uuid, next.blob);
+  return holder.ok() && *holder == entry;
 }
 
 }  // namespace
 
 absl::StatusOr<KeyDescription> IdentityCustodian::Describe(const std::shared_ptr<const Identity>& identity) const {
-  return DescribeKey(identity, parts_.backends, parts_.book.Counts());
+  return DescribeKey(identity, parts_.keys, parts_.backends, parts_.book.Counts());
 }
 
 absl::StatusOr<KeyDescription> IdentityCustodian::Apply(const std::string& name, const Change& change) const {
@@ -112,9 +113,13 @@ void IdentityCustodian::SubmitRenewal(const Subject& caller, const Renewal& rene
     if (!Fits(*next, renewal, parts_.backends)) return refuse(WithNext(**identity, *next).status());
     return FinishRenewal(renewal.name, std::move(trail), done);
   }
-  const BackendSet::Entry* entry = parts_.backends.FindByUuid(current.backend_uuid);
-  // A key that is not here any more, as after a restore, is renewed where new keys are made.
-  if (entry == nullptr || !renewal.backend.empty()) entry = parts_.backends.FindByName(renewal.backend);
+  const BackendSet::Entry* entry = parts_.backends.FindByName(renewal.backend);
+  if (renewal.backend.empty()) {
+    const auto holder = parts_.backends.FindForKey(current.backend_uuid, current.blob);
+    // A key that is not here any more, as after a restore, is renewed where new keys are made.
+    if (!holder.ok() && parts_.backends.MayHold(current.blob)) return refuse(holder.status());
+    if (holder.ok()) entry = *holder;
+  }
   if (entry == nullptr) return refuse(absl::NotFoundError("there is no backend of that name; see: ddskeyctl status"));
   WorkOptions options;
   options.deadline = std::chrono::steady_clock::now() + kCreateDeadline;
@@ -254,8 +259,8 @@ void IdentityCustodian::Abandon(const Subject& caller, const std::string& name, 
 absl::StatusOr<std::optional<Identity>> IdentityCustodian::RolledBackIfGood(const Identity& identity) const {
   ASSIGN_OR_RETURN(Identity back, RolledBack(identity, parts_.clock()));
   RETURN_IF_ERROR(CheckGood(identity, back.current().certificate_chain));
-  if (parts_.backends.FindByUuid(back.current().backend_uuid) == nullptr) {
-    return absl::FailedPreconditionError("the backend that holds the key before is not configured any more");
+  if (!parts_.backends.Holds(back.current().backend_uuid, back.current().blob)) {
+    return absl::FailedPreconditionError("no backend of the configuration holds the key before any more");
   }
   return back;
 }

@@ -45,7 +45,7 @@ WorkOptions Until(std::chrono::seconds limit) {
 }  // namespace
 
 absl::StatusOr<KeyDescription> KeyCustodian::Describe(std::shared_ptr<const Identity> identity) const {
-  return DescribeKey(std::move(identity), parts_.backends, parts_.book.Counts());
+  return DescribeKey(std::move(identity), parts_.keys, parts_.backends, parts_.book.Counts());
 }
 
 void KeyCustodian::SubmitCreate(const Subject& caller, const NewKey& key, Trail trail, Done<KeyDescription> done) {
@@ -191,7 +191,7 @@ void KeyCustodian::List(const Subject& caller, bool include_deleted, Done<std::v
       const std::map<std::string, size_t> participants = parts_.book.Counts();
       for (const auto& identity : parts_.keys.List()) {
         if (identity->deleted && !include_deleted) continue;
-        ASSIGN_OR_RETURN(keys.emplace_back(), DescribeKey(identity, parts_.backends, participants));
+        ASSIGN_OR_RETURN(keys.emplace_back(), DescribeKey(identity, parts_.keys, parts_.backends, participants));
       }
       return keys;
     };

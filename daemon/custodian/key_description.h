@@ -18,8 +18,9 @@ namespace ddskey {
 struct GenerationDescription {
   // Of the identity that is described.
   const KeyGeneration* generation = nullptr;
-  // Name of the backend that holds the key; empty if it is not configured any more.
+  // Name of the backend that holds the key, or held it, and why it does not any more; empty if it does.
   std::string backend;
+  std::string backend_problem;
   // SHA-256 of the DER SubjectPublicKeyInfo, 32 octets.
   std::string public_key_digest;
   // The installed chain, parsed; empty if there is none.
@@ -33,6 +34,7 @@ struct KeyDescription {
   std::shared_ptr<const Identity> identity;
   // Of the current generation, as in GenerationDescription.
   std::string backend;
+  std::string backend_problem;
   std::string public_key_digest;
   std::vector<Certificate> chain;
   // The installed anchors, parsed; empty if there are none.
@@ -41,9 +43,10 @@ struct KeyDescription {
   std::vector<GenerationDescription> generations;
 };
 
-// DescribeKey parses what is stored of an identity. `participants` is how many are known, by generation
-// (ParticipantBook::Counts).
-absl::StatusOr<KeyDescription> DescribeKey(std::shared_ptr<const Identity> identity, const BackendSet& backends,
+// DescribeKey parses what is stored of an identity, and finds where its keys are: in one of `backends`, which `keys`
+// knows by the names that they had. `participants` is how many are known, by generation (ParticipantBook::Counts).
+absl::StatusOr<KeyDescription> DescribeKey(std::shared_ptr<const Identity> identity, const KeyStore& keys,
+                                           const BackendSet& backends,
                                            const std::map<std::string, size_t>& participants);
 
 }  // namespace ddskey

@@ -17,17 +17,15 @@ void SignRequest(WorkerPool& pool, const BackendSet& backends, const KeyGenerati
   if (generation.purpose == KeyPurpose::kDerive) {
     return done(absl::FailedPreconditionError("a key for deriving secrets signs nothing, not even a request"));
   }
-  const BackendSet::Entry* const entry = backends.FindByUuid(generation.backend_uuid);
-  if (entry == nullptr) {
-    return done(absl::UnavailableError("the backend that holds the key is not configured any more"));
-  }
+  const auto entry = backends.FindForKey(generation.backend_uuid, generation.blob);
+  if (!entry.ok()) return done(entry.status());
   const SignatureScheme scheme =
       IsRsa(generation.algorithm) ? SignatureScheme::kRsaPkcs1Sha256 : SignatureScheme::kEcdsaSha256;
   WorkOptions options;
   options.deadline = std::chrono::steady_clock::now() + kSignDeadline;
   // The octets begin with the DER of a SEQUENCE, 0x30: no handshake transcript does.
   const std::string digest = Sha256(request.to_be_signed());
-  entry->backend->SubmitSign(
+  (*entry)->backend->SubmitSign(
       {generation.algorithm, generation.purpose, generation.blob, generation.public_key}, scheme, digest, options,
       [&pool, request = std::move(request), done = std::move(done)](absl::StatusOr<Signature> signature) {
         pool.Resume([request, signature = std::move(signature), done]() mutable {

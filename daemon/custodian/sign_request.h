@@ -14,7 +14,7 @@ namespace ddskey {
 
 // SignRequest has the key `generation` sign a certification request of its own. It returns at once; `done` is called
 // with the PEM request, on the pool unless nothing was asked of a device. FAILED_PRECONDITION for a key that signs
-// nothing, UNAVAILABLE if its backend is not configured.
+// nothing, UNAVAILABLE if no backend is known to hold it.
 void SignRequest(WorkerPool& pool, const BackendSet& backends, const KeyGeneration& generation,
                  CertificationRequest request, std::function<void(absl::StatusOr<std::string>)> done);
 

@@ -113,12 +113,12 @@ void StoreChecker::Go(const std::shared_ptr<Run>& run) const {
       Go(run);
     });
   };
-  const BackendSet::Entry* const entry = parts_.backends.FindByUuid(generation.backend_uuid);
-  if (entry == nullptr) return judge(absl::UnavailableError("the backend that holds it is not configured"));
+  const auto entry = parts_.backends.FindForKey(generation.backend_uuid, generation.blob);
+  if (!entry.ok()) return judge(entry.status());
   if (generation.purpose == KeyPurpose::kDerive) return judge(Signature());
   WorkOptions options;
   options.deadline = std::chrono::steady_clock::now() + kSignDeadline;
-  entry->backend->SubmitSign(
+  (*entry)->backend->SubmitSign(
       {generation.algorithm, generation.purpose, generation.blob, generation.public_key},
       IsRsa(generation.algorithm) ? SignatureScheme::kRsaPssSha256 : SignatureScheme::kEcdsaSha256, Sha256(octets),
       options, judge);

@@ -1,4 +1,4 @@
-// What a keystore keeps of the host rather than of an identity: backends, lists from files, and the clock.
+// What a keystore keeps of the host rather than of an identity: lists from files, and the clock.
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -6,17 +6,6 @@
 #include "proto/contract/status_macros.h"
 
 namespace ddskey {
-
-absl::StatusOr<std::vector<StoredBackend>> SqliteKeyStore::Backends() {
-  const std::lock_guard lock(writing_);
-  ASSIGN_OR_RETURN(Statement rows, database_->Query("SELECT uuid, name, kind FROM backend ORDER BY name"));
-  std::vector<StoredBackend> backends;
-  while (true) {
-    ASSIGN_OR_RETURN(const bool more, rows.Step());
-    if (!more) return backends;
-    backends.push_back({.uuid = rows.String(0), .name = rows.String(1), .kind = rows.String(2)});
-  }
-}
 
 absl::Status SqliteKeyStore::CheckIntegrity() {
   const std::lock_guard lock(writing_);

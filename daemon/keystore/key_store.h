@@ -93,6 +93,7 @@ struct Identity {
 // StoredBackend is a backend that a keystore knows, configured or not.
 struct StoredBackend {
   std::string uuid;
+  // As it was configured last; with the kind behind it, as in "tpm (tpm2)", if one of another kind has that name now.
   std::string name;
   std::string kind;
 };
@@ -122,11 +123,12 @@ class KeyStore {
   virtual uint32_t schema_version() const = 0;
 
   // RegisterBackend returns the lasting identity of the backend that is configured under `name` with `kind`
-  // ("software", "tpm2"), making it on first sight. FAILED_PRECONDITION if the name belongs to another kind.
+  // ("software", "tpm2"), making it on first sight. A backend of another kind that had this name gets one with its kind
+  // behind it, by which it is found if it comes back.
   virtual absl::StatusOr<std::string> RegisterBackend(const std::string& name, const std::string& kind) = 0;
 
-  // Backends returns all that were ever registered.
-  virtual absl::StatusOr<std::vector<StoredBackend>> Backends() = 0;
+  // Backends returns all that were ever registered, by the names that they had last; from memory, as Find.
+  virtual std::vector<StoredBackend> Backends() const = 0;
 
   // CheckIntegrity reads all of the file. DATA_LOSS says what is wrong with it.
   virtual absl::Status CheckIntegrity() = 0;

@@ -149,9 +149,24 @@ TEST_F(KeyStoreTest, HasANameThatStays) {
 TEST_F(KeyStoreTest, ABackendKeepsItsIdentityUnderItsNameAndKind) {
   ASSERT_OK_AND_ASSIGN(const std::string tpm, store_->RegisterBackend("tpm", "tpm2"));
   EXPECT_NE(tpm, backend_);
-  EXPECT_THAT(store_->RegisterBackend("tpm", "software"), StatusIs(kPrecondition, HasSubstr("of kind tpm2")));
   Reopen();
   EXPECT_THAT(store_->RegisterBackend("tpm", "tpm2"), test::IsOkAndHolds(tpm));
+  EXPECT_EQ(store_->BackendName(tpm), "tpm");
+  EXPECT_EQ(store_->BackendName("unknown"), "");
+}
+
+TEST_F(KeyStoreTest, BackendsOfTwoKindsMayExchangeTheirNamesAndBack) {
+  ASSERT_OK_AND_ASSIGN(const std::string tpm, store_->RegisterBackend("tpm", "tpm2"));
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_OK_AND_ASSIGN(const std::string taken, store_->RegisterBackend("tpm", "software"));
+    EXPECT_NE(taken, tpm);
+    EXPECT_EQ(store_->BackendName(taken), "tpm");
+    EXPECT_EQ(store_->BackendName(tpm), "tpm (tpm2)");
+    Reopen();
+    EXPECT_THAT(store_->RegisterBackend("tpm", "tpm2"), test::IsOkAndHolds(tpm));
+    EXPECT_EQ(store_->BackendName(tpm), "tpm");
+    EXPECT_EQ(store_->BackendName(taken), "tpm (software)");
+  }
 }
 
 TEST_F(KeyStoreTest, S14ANameIsTakenUntilItIsPurged) {

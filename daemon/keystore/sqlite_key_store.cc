@@ -116,6 +116,7 @@ absl::Status SqliteKeyStore::LoadAll() {
   ASSIGN_OR_RETURN(const bool has_instance, instance.Step());
   if (!has_instance) return Damaged("it has no name");
   instance_uuid_ = instance.String(0);
+  RETURN_IF_ERROR(LoadBackends());
   ASSIGN_OR_RETURN(Statement names, database_->Query("SELECT name FROM identity"));
   while (true) {
     ASSIGN_OR_RETURN(const bool more, names.Step());
@@ -201,25 +202,6 @@ absl::Status SqliteKeyStore::Change(const KeyName& name, const std::function<abs
   }
   Show(name, std::move(changed));
   return committed;
-}
-
-absl::StatusOr<std::string> SqliteKeyStore::RegisterBackend(const std::string& name, const std::string& kind) {
-  const std::lock_guard lock(writing_);
-  ASSIGN_OR_RETURN(Statement row,
-                   database_->Query("SELECT uuid, kind FROM backend WHERE name = ?", std::string_view(name)));
-  ASSIGN_OR_RETURN(const bool known, row.Step());
-  if (known) {
-    if (row.String(1) == kind) return row.String(0);
-    return absl::FailedPreconditionError(absl::StrCat("the keystore knows the backend \"", name, "\" as one of kind ",
-                                                      row.String(1), ", not ", kind, "; give this one another name"));
-  }
-  ASSIGN_OR_RETURN(std::string uuid, NewUuid());
-  ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*database_));
-  RETURN_IF_ERROR(database_->Run("INSERT INTO backend (uuid, name, kind, created) VALUES (?, ?, ?, ?)",
-                                 std::string_view(uuid), std::string_view(name), std::string_view(kind),
-                                 absl::ToUnixMicros(absl::Now())));
-  RETURN_IF_ERROR(transaction.Commit());
-  return uuid;
 }
 
 absl::Status SqliteKeyStore::InstallCertificate(const KeyName& name, const std::string& generation_uuid,

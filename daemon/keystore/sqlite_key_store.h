@@ -30,7 +30,7 @@ class SqliteKeyStore : public KeyStore {
   uint32_t schema_version() const override { return schema_version_; }
 
   absl::StatusOr<std::string> RegisterBackend(const std::string& name, const std::string& kind) override;
-  absl::StatusOr<std::vector<StoredBackend>> Backends() override;
+  std::vector<StoredBackend> Backends() const override;
   absl::Status CheckIntegrity() override;
   absl::Status CreateIdentity(const KeyName& name, const KeyGeneration& generation) override;
   absl::Status AddIdentity(const Identity& identity) override;
@@ -53,6 +53,17 @@ class SqliteKeyStore : public KeyStore {
   SqliteKeyStore(std::unique_ptr<FileLock> lock, std::unique_ptr<Database> database, uint32_t schema_version)
       : lock_(std::move(lock)), database_(std::move(database)), schema_version_(schema_version) {}
 
+  // BackendRow is what is known of a backend: its uuid and name, empty if it is new, and the kind of the one that has
+  // its name meanwhile.
+  struct BackendRow {
+    std::string uuid;
+    std::string name;
+    std::string namesake_kind;
+  };
+
+  absl::StatusOr<BackendRow> FindBackend(const std::string& name, const std::string& kind);
+  // LoadBackends fills the memory of backends.
+  absl::Status LoadBackends();
   // LoadAll fills the memory from the database.
   absl::Status LoadAll();
   // Load reads one identity, or null if there is none.
@@ -76,6 +87,7 @@ class SqliteKeyStore : public KeyStore {
 
   mutable std::shared_mutex reading_;
   std::map<KeyName, std::shared_ptr<const Identity>> identities_;
+  std::vector<StoredBackend> backends_;
 };
 
 }  // namespace ddskey

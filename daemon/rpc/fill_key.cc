@@ -20,6 +20,7 @@ void FillGeneration(const GenerationDescription& described, v1::KeyGeneration& o
   out.set_state(StateName(generation.state));
   out.set_algorithm(std::string(AlgorithmName(generation.algorithm)));
   out.set_backend(described.backend);
+  out.set_backend_problem(described.backend_problem);
   out.set_public_key_sha256(absl::BytesToHexString(described.public_key_digest));
   out.set_public_key_pem(PublicKeyPem(generation.public_key));
   out.set_created(absl::ToUnixSeconds(generation.created));
@@ -62,6 +63,7 @@ void FillKey(const KeyDescription& key, v1::Key& out) {
   out.set_algorithm(std::string(AlgorithmName(generation.algorithm)));
   out.set_purpose(std::string(PurposeName(generation.purpose)));
   out.set_backend(key.backend);
+  out.set_backend_problem(key.backend_problem);
   out.set_state(key.identity->deleted ? "deleted" : key.identity->disabled ? "disabled" : "active");
   out.set_generation(generation.number);
   out.set_created(absl::ToUnixSeconds(generation.created));

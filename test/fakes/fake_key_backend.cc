@@ -31,6 +31,11 @@ class FakeDevice {
     return library_->Sign(*key, request.scheme, request.digest);
   }
 
+  bool Has(std::string_view blob) const {
+    const std::lock_guard lock(mutex_);
+    return keys_.contains(std::string(blob));
+  }
+
  private:
   struct Key {
     SealedKey sealed;
@@ -48,7 +53,7 @@ class FakeDevice {
   }
 
   const std::unique_ptr<CryptoLibrary> library_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<std::string, Key> keys_;
 };
 
@@ -112,6 +117,10 @@ KeyBackend::WorkId FakeKeyBackend::SubmitSign(SealedKey key, SignatureScheme sch
 }
 
 void FakeKeyBackend::Cancel(WorkId work) { queue_.Cancel(work); }
+
+Recognition FakeKeyBackend::Recognize(std::string_view blob) const {
+  return device_->Has(blob) ? Recognition::kOwn : Recognition::kForeign;
+}
 
 std::vector<KeyAlgorithm> FakeKeyBackend::algorithms() const { return {kAllAlgorithms.begin(), kAllAlgorithms.end()}; }
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -48,6 +49,7 @@ class FakeKeyBackend : public KeyBackend {
   WorkId SubmitSign(SealedKey key, SignatureScheme scheme, std::string digest, WorkOptions options,
                     SignDone done) override;
   void Cancel(WorkId work) override;
+  Recognition Recognize(std::string_view blob) const override;
   std::string kind() const override { return "fake"; }
   std::vector<KeyAlgorithm> algorithms() const override;
   std::string protection() const override;

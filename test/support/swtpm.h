@@ -25,6 +25,8 @@ class Swtpm {
   std::string tcti() const { return "swtpm:path=" + socket(); }
   // socket is the path of its command socket.
   std::string socket() const { return dir_.File("s"); }
+  // state is the folder of its memory.
+  std::string state() const { return dir_.File("state"); }
   pid_t pid() const { return process_->pid(); }
 
   // Kill ends it at once, as a crash does; the socket stays behind, unanswered.

@@ -33,6 +33,12 @@ rule {
 
 TestDaemon::TestDaemon(const Options& options) {
   chmod(dir_.path().c_str(), 0755);
+  Configure(options);
+  admin_ = std::make_unique<SocketAdminClient>(admin_socket());
+  Start();
+}
+
+void TestDaemon::Configure(const Options& options) {
   dir_.Write("policy.textproto", options.policy.empty() ? kRootMayAll : options.policy);
   dir_.Write("config.textproto",
              absl::StrCat("socket: \"", socket(), "\"\nadmin_socket: \"", admin_socket(), "\"\nstate_directory: \"",
@@ -40,8 +46,6 @@ TestDaemon::TestDaemon(const Options& options) {
                           dir_.File("policy.textproto"), "\"\nlog { target: \"stderr\" }\n",
                           options.backends.empty() ? kSoftware : options.backends, "\n", options.more));
   for (const char* file : {"policy.textproto", "config.textproto"}) chmod(dir_.File(file).c_str(), 0600);
-  admin_ = std::make_unique<SocketAdminClient>(admin_socket());
-  Start();
 }
 
 TestDaemon::~TestDaemon() {
@@ -83,10 +87,11 @@ void TestDaemon::SetPolicy(const std::string& policy) {
 }
 
 std::string TestDaemon::Enroll(const std::string& name, const TestCa& ca, const CertificateOptions& certificate,
-                               const std::string& algorithm) {
+                               const std::string& algorithm, const std::string& backend) {
   v1::CreateKeyRequest create;
   create.set_name(name);
   create.set_algorithm(algorithm);
+  create.set_backend(backend);
   const auto created = admin_->CreateKey(create);
   if (!created.ok()) Give(absl::StrCat("no key: ", created.status().ToString(), "\n", Log()));
   std::string pem = ca.Issue(PublicKeyOf(created->key()), certificate);

@@ -29,6 +29,9 @@ class TestDaemon {
   TestDaemon() : TestDaemon(Options()) {}
   ~TestDaemon();
 
+  // Configure replaces configuration and policy, for the next Start.
+  void Configure(const Options& options);
+
   // WithTpm configures a tpm2 backend named "tpm".
   static Options WithTpm(const std::string& tcti);
 
@@ -48,10 +51,10 @@ class TestDaemon {
   std::string Log() const { return ReadFile(dir_.File("log")); }
   SocketAdminClient& admin() { return *admin_; }
 
-  // Enroll makes a key and has `ca` certify it under `certificate`'s subject; `ca` is installed as its anchor. Returns
-  // the certificate, PEM.
+  // Enroll makes a key, in the first backend unless one is named, and has `ca` certify it under `certificate`'s
+  // subject; `ca` is installed as its anchor. Returns the certificate, PEM.
   std::string Enroll(const std::string& name, const TestCa& ca, const CertificateOptions& certificate,
-                     const std::string& algorithm = "ec-p256");
+                     const std::string& algorithm = "ec-p256", const std::string& backend = "");
 
   // PublicKeyOf is the DER SubjectPublicKeyInfo of a key.
   static std::string PublicKeyOf(const v1::Key& key);

@@ -112,12 +112,16 @@ absl::StatusOr<SealedKey> KeySealer::Seal(const EVP_PKEY& key, KeyAlgorithm algo
   return sealed;
 }
 
+bool KeySealer::IsOwn(std::string_view blob) const {
+  return blob.starts_with(kMagic) && blob.substr(kMagic.size(), kIdSize) == secret_id_;
+}
+
 absl::StatusOr<EvpKey> KeySealer::Unseal(const SealedKey& sealed) const {
   const std::string_view blob = sealed.blob;
   if (blob.size() <= kHeaderSize + kTagSize || blob.size() > kLargestBlob || !blob.starts_with(kMagic)) {
     return absl::DataLossError("the stored key is not one of the software backend, or damaged");
   }
-  if (blob.substr(kMagic.size(), kIdSize) != secret_id_) {
+  if (!IsOwn(blob)) {
     return absl::DataLossError(
         "the stored key was sealed under another secret; restore the software secret that belongs to this key store");
   }

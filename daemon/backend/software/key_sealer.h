@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -29,6 +30,9 @@ class KeySealer {
 
   // Seal makes a blob of `key`, with everything that goes with it.
   absl::StatusOr<SealedKey> Seal(const EVP_PKEY& key, KeyAlgorithm algorithm, KeyPurpose purpose) const;
+
+  // IsOwn says whether a blob was sealed under this secret, by the id that is written on it.
+  bool IsOwn(std::string_view blob) const;
 
   // Unseal opens a blob. DATA_LOSS if it was sealed under another secret, damaged, or labelled anew.
   absl::StatusOr<EvpKey> Unseal(const SealedKey& sealed) const;

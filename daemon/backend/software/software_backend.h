@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -42,6 +43,9 @@ class SoftwareBackend : public KeyBackend {
   WorkId SubmitSign(SealedKey key, SignatureScheme scheme, std::string digest, WorkOptions options,
                     SignDone done) override;
   void Cancel(WorkId work) override;
+  Recognition Recognize(std::string_view blob) const override {
+    return sealer_->IsOwn(blob) ? Recognition::kOwn : Recognition::kForeign;
+  }
   std::string kind() const override { return "software"; }
   std::vector<KeyAlgorithm> algorithms() const override;
   std::string protection() const override { return protection_; }

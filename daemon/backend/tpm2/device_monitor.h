@@ -4,11 +4,14 @@
 #include <atomic>
 #include <chrono>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/backend/key_backend.h"
 #include "proto/contract/algorithm.h"
 
 namespace ddskey::tpm {
@@ -35,11 +38,44 @@ class DeviceMonitor {
     const std::lock_guard lock(mutex_);
     storage_root_ = std::move(storage_root);
   }
+  // SetWarning says what somebody should look after although the device works; empty if nothing.
+  void SetWarning(std::string warning) {
+    const std::lock_guard lock(mutex_);
+    warning_ = std::move(warning);
+  }
+  std::string warning() const {
+    const std::lock_guard lock(mutex_);
+    return warning_;
+  }
   // SetAlgorithms says what keys the device makes.
   void SetAlgorithms(std::vector<KeyAlgorithm> algorithms) {
     const std::lock_guard lock(mutex_);
     algorithms_ = std::move(algorithms);
   }
+
+  // SetPersistentParent and SetPrimaryParent say under which keys this TPM keeps others, by name: that of its storage
+  // root key, and that of the one it derives; empty for none that could be used.
+  void SetPersistentParent(std::string name) {
+    const std::lock_guard lock(mutex_);
+    persistent_parent_ = std::move(name);
+  }
+  void SetPrimaryParent(std::string name) {
+    const std::lock_guard lock(mutex_);
+    primary_parent_ = std::move(name);
+    primary_wanted_ = false;
+  }
+
+  // Recognize says whether keys under the parent of this name are of this TPM. Deriving the primary key takes its time,
+  // so that is done when it is asked for: `primary_wanted` is true then.
+  Recognition Recognize(std::string_view parent) {
+    if (parent.empty()) return Recognition::kForeign;
+    const std::lock_guard lock(mutex_);
+    if (persistent_parent_ == parent || primary_parent_ == parent) return Recognition::kOwn;
+    if (persistent_parent_.has_value() && primary_parent_.has_value()) return Recognition::kForeign;
+    primary_wanted_ = true;
+    return Recognition::kUnknown;
+  }
+  bool primary_wanted() const { return primary_wanted_; }
 
   // Begin says that the owner waits for the device from now on, and for how long that is nothing strange; End that it
   // does no more.
@@ -77,7 +113,11 @@ class DeviceMonitor {
   mutable std::mutex mutex_;
   std::string device_;
   std::string storage_root_;
+  std::string warning_;
   std::vector<KeyAlgorithm> algorithms_;
+  std::optional<std::string> persistent_parent_;
+  std::optional<std::string> primary_parent_;
+  std::atomic<bool> primary_wanted_ = false;
   std::string problem_ = "the TPM has not been reached yet";
   std::atomic<std::chrono::steady_clock::duration> busy_since_ = std::chrono::steady_clock::duration::zero();
   std::atomic<std::chrono::seconds> patience_ = std::chrono::seconds(0);

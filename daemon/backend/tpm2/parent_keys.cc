@@ -1,8 +1,10 @@
 #include "daemon/backend/tpm2/parent_keys.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
+#include "daemon/backend/tpm2/retry.h"
 #include "daemon/backend/tpm2/session_salt.h"
 #include "daemon/backend/tpm2/templates.h"
 #include "daemon/backend/tpm2/tss_status.h"
@@ -156,6 +158,23 @@ absl::Status ParentKeys::BeginSession(TpmChannel& channel, const StorageKey& par
     return absl::OkStatus();
   }
   return channel.Begin(parent);
+}
+
+absl::StatusOr<std::string> ParentKeys::Learn(TpmChannel& channel) {
+  const bool was_loaded = primary_.has_value();
+  const absl::Status status = DerivePrimary(channel);
+  if (!status.ok() && RecoveryFor(status) == Recovery::kNone) return std::string();
+  RETURN_IF_ERROR(status);
+  std::string name = primary_name();
+  if (!was_loaded && persistent_.has_value()) {
+    channel.Flush(primary_->handle);
+    primary_.reset();
+  }
+  return name;
+}
+
+std::string ParentKeys::Octets(const TPM2B_NAME& name) {
+  return {reinterpret_cast<const char*>(name.name), std::min<size_t>(name.size, sizeof(name.name))};
 }
 
 std::string ParentKeys::Describe() const {

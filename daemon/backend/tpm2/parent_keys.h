@@ -57,6 +57,17 @@ class ParentKeys {
   // TakesPlaceBeside tells whether the primary key takes a place in the TPM that work under `parent` does not need.
   bool TakesPlaceBeside(const StorageKey& parent) const { return primary_.has_value() && &*primary_ != &parent; }
 
+  // Learn derives the primary key, if it was not yet, for its name's sake: without one afterwards, the TPM refuses to.
+  // It takes no place in the TPM from then on that it did not take before.
+  absl::StatusOr<std::string> Learn(TpmChannel& channel);
+
+  // persistent_name and primary_name are names as octets: empty if there is no such key, or it is not known.
+  std::string persistent_name() const { return persistent_.has_value() ? Octets(persistent_->name) : ""; }
+  std::string primary_name() const { return primary_.has_value() ? Octets(primary_->name) : ""; }
+
+  // Octets is a name as a string.
+  static std::string Octets(const TPM2B_NAME& name);
+
   // Describe says which one new keys get, and why it is trusted; empty before Find.
   std::string Describe() const;
 

@@ -59,12 +59,13 @@ inline Recovery RecoveryFor(const absl::Status& status) {
   }
 }
 
-// Backoff is how long to pause before each attempt: 20 ms, doubled each time, at most a second.
+// Backoff is how long to pause before each attempt: 20 ms, doubled each time, at most half a second, so that a device
+// is used within two seconds of its return.
 class Backoff {
  public:
   std::chrono::milliseconds Next() {
     const auto pause = next_;
-    next_ = std::min(next_ * 2, std::chrono::milliseconds(1000));
+    next_ = std::min(next_ * 2, std::chrono::milliseconds(500));
     return pause;
   }
   void Reset() { next_ = std::chrono::milliseconds(20); }

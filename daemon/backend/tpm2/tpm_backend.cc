@@ -100,12 +100,23 @@ KeyBackend::WorkId TpmBackend::SubmitSign(SealedKey key, SignatureScheme scheme,
 
 void TpmBackend::Cancel(WorkId work) { owner_->queue().Cancel(work); }
 
+Recognition TpmBackend::Recognize(std::string_view blob) const {
+  const auto parsed = tpm::ParseBlob(blob);
+  return parsed.ok() ? owner_->Recognize(tpm::ParentKeys::Octets(parsed->parent)) : Recognition::kForeign;
+}
+
 std::vector<KeyAlgorithm> TpmBackend::algorithms() const { return owner_->monitor().algorithms(); }
 
 BackendHealth TpmBackend::Health() const {
   const std::string problem = owner_->monitor().problem();
   DeviceQueue& queue = owner_->queue();
-  return {problem.empty(), problem, owner_->monitor().device(), queue.size(), queue.capacity(), owner_->signatures()};
+  return {problem.empty(),
+          problem,
+          owner_->monitor().device(),
+          queue.size(),
+          queue.capacity(),
+          owner_->signatures(),
+          owner_->monitor().warning()};
 }
 
 }  // namespace ddskey

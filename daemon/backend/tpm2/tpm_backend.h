@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -57,6 +58,7 @@ class TpmBackend : public KeyBackend {
   WorkId SubmitSign(SealedKey key, SignatureScheme scheme, std::string digest, WorkOptions options,
                     SignDone done) override;
   void Cancel(WorkId work) override;
+  Recognition Recognize(std::string_view blob) const override;
   std::string kind() const override { return "tpm2"; }
   std::vector<KeyAlgorithm> algorithms() const override;
   std::string protection() const override { return protection_; }

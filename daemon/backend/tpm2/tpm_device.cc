@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "daemon/backend/derive_secret.h"
+#include "daemon/backend/tpm2/lockout.h"
 #include "daemon/backend/tpm2/session_salt.h"
 #include "daemon/backend/tpm2/templates.h"
 #include "proto/contract/secret_access.h"
@@ -84,6 +85,10 @@ void TpmDevice::Leave() {
 absl::Status TpmDevice::Probe() {
   const bool was_ready = ready_;
   RETURN_IF_ERROR(EnsureReady());
+  if (monitor_.primary_wanted()) {
+    ASSIGN_OR_RETURN(std::string primary, parents_.Learn(*channel_));
+    monitor_.SetPrimaryParent(std::move(primary));
+  }
   return was_ready ? Identify() : absl::OkStatus();
 }
 
@@ -97,6 +102,8 @@ absl::Status TpmDevice::EnsureReady() {
   RETURN_IF_ERROR(AskAlgorithms());
   RETURN_IF_ERROR(parents_.Find(*channel_));
   monitor_.SetStorageRoot(parents_.Describe());
+  monitor_.SetPersistentParent(parents_.persistent_name());
+  if (const std::string primary = parents_.primary_name(); !primary.empty()) monitor_.SetPrimaryParent(primary);
   ready_ = true;
   return absl::OkStatus();
 }
@@ -115,6 +122,8 @@ absl::Status TpmDevice::Identify() {
                           "asking the TPM who it is"));
   const EsysPtr<TPMS_CAPABILITY_DATA> data(raw);
   monitor_.SetDevice(Describe(data->data.tpmProperties));
+  ASSIGN_OR_RETURN(const Lockout lockout, ReadLockout(*connection_));
+  monitor_.SetWarning(Describe(lockout));
   return absl::OkStatus();
 }
 

@@ -34,7 +34,8 @@ TpmOwner::TpmOwner(int stop_fd, std::unique_ptr<CryptoLibrary> library, const De
       library_(std::move(library)),
       queue_(queue, [this] { return monitor_.problem(); }),
       device_(make_device(monitor_, stop_fd)),
-      next_probe_(Now()) {}
+      next_probe_(Now()),
+      next_look_(Now() + probe_interval) {}
 
 TpmOwner::~TpmOwner() {
   pending_.reset();
@@ -48,11 +49,23 @@ void TpmOwner::Stop() {
   eventfd_write(stop_fd_, 1);
 }
 
+Recognition TpmOwner::Recognize(const std::string& parent) {
+  const bool wanted = monitor_.primary_wanted();
+  const Recognition recognition = monitor_.Recognize(parent);
+  if (!wanted && monitor_.primary_wanted()) queue_.Nudge();
+  return recognition;
+}
+
 void TpmOwner::Run() {
   while (!stopped_) {
-    auto turn = queue_.Take(pending_.has_value() ? Now() : next_probe_);
+    const bool curious = well_ && monitor_.primary_wanted();
+    auto turn = queue_.Take(pending_.has_value() || curious ? Now() : next_probe_);
     if (turn.has_value()) {
       Do(*std::move(turn));
+      if (probe_interval_.count() > 0 && Now() >= next_look_) {
+        CheckPending();
+        Probe();
+      }
     } else if (pending_.has_value()) {
       CheckPending();
     } else if (!stopped_) {
@@ -168,6 +181,7 @@ void TpmOwner::Note(const absl::Status& status) {
 void TpmOwner::Probe() {
   const absl::Status status = device_->Probe();
   if (!status.ok()) device_->Recover(RecoveryFor(status));
+  next_look_ = Now() + probe_interval_;
   Note(status);
 }
 

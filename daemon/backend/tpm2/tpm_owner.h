@@ -47,6 +47,8 @@ class TpmOwner {
 
   // The rest may be called by any thread.
   void Stop();
+  // Recognize is DeviceMonitor's; what it needs to know is found out meanwhile.
+  Recognition Recognize(const std::string& parent);
   DeviceQueue& queue() { return queue_; }
   const DeviceMonitor& monitor() const { return monitor_; }
   uint64_t signatures() const { return signatures_; }
@@ -86,6 +88,8 @@ class TpmOwner {
   bool well_ = false;
   Backoff probe_backoff_;
   DeviceQueue::Time next_probe_;
+  // When a TPM that is never idle is looked after.
+  DeviceQueue::Time next_look_;
 };
 
 }  // namespace ddskey::tpm

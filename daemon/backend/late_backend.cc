@@ -1,0 +1,75 @@
+#include "daemon/backend/late_backend.h"
+
+#include <utility>
+
+#include "absl/status/status.h"
+
+namespace ddskey {
+
+LateBackend::LateBackend(std::string kind, Opener open, std::chrono::milliseconds interval)
+    : kind_(std::move(kind)), open_(std::move(open)), interval_(interval) {
+  Find();
+}
+
+KeyBackend* LateBackend::Find(std::string* problem) const {
+  const std::lock_guard lock(mutex_);
+  const auto now = std::chrono::steady_clock::now();
+  if (backend_ == nullptr && now >= next_) {
+    auto opened = open_();
+    if (opened.ok()) {
+      backend_ = *std::move(opened);
+    } else {
+      problem_ = std::string(opened.status().message());
+      next_ = now + interval_;
+    }
+  }
+  if (backend_ == nullptr && problem != nullptr) *problem = problem_;
+  return backend_.get();
+}
+
+KeyBackend::WorkId LateBackend::SubmitCreate(KeyAlgorithm algorithm, KeyPurpose purpose, WorkOptions options,
+                                             CreateDone done) {
+  std::string problem;
+  if (KeyBackend* const backend = Find(&problem); backend != nullptr) {
+    return backend->SubmitCreate(algorithm, purpose, std::move(options), std::move(done));
+  }
+  done(absl::UnavailableError(problem));
+  return 0;
+}
+
+KeyBackend::WorkId LateBackend::SubmitSign(SealedKey key, SignatureScheme scheme, std::string digest,
+                                           WorkOptions options, SignDone done) {
+  std::string problem;
+  if (KeyBackend* const backend = Find(&problem); backend != nullptr) {
+    return backend->SubmitSign(std::move(key), scheme, std::move(digest), std::move(options), std::move(done));
+  }
+  done(absl::UnavailableError(problem));
+  return 0;
+}
+
+void LateBackend::Cancel(WorkId work) {
+  if (KeyBackend* const backend = Find(); backend != nullptr) backend->Cancel(work);
+}
+
+Recognition LateBackend::Recognize(std::string_view blob) const {
+  const KeyBackend* const backend = Find();
+  return backend == nullptr ? Recognition::kUnknown : backend->Recognize(blob);
+}
+
+std::vector<KeyAlgorithm> LateBackend::algorithms() const {
+  const KeyBackend* const backend = Find();
+  return backend == nullptr ? std::vector<KeyAlgorithm>() : backend->algorithms();
+}
+
+std::string LateBackend::protection() const {
+  const KeyBackend* const backend = Find();
+  return backend == nullptr ? "Not known before the backend could be opened." : backend->protection();
+}
+
+BackendHealth LateBackend::Health() const {
+  BackendHealth health;
+  const KeyBackend* const backend = Find(&health.problem);
+  return backend == nullptr ? health : backend->Health();
+}
+
+}  // namespace ddskey
