@@ -29,7 +29,7 @@ absl::Status CheckBackend(const StoredBackend& backend) {
     });
   };
   std::string_view name = backend.name;
-  const std::string behind = absl::StrCat(" (", backend.kind, ")");
+  const std::string behind = NameWithKind("", backend.kind);
   if (name.ends_with(behind)) name.remove_suffix(behind.size());
   if (fits(name) && fits(backend.kind)) return absl::OkStatus();
   return absl::InvalidArgumentError("a generation names no backend that there could be");
@@ -95,12 +95,20 @@ void BackupCustodian::Read(const Subject& caller, uint64_t snapshot, Done<std::s
   });
 }
 
+absl::StatusOr<std::string> BackupCustodian::Register(const StoredBackend& backend) const {
+  std::string name = backend.name;
+  for (const StoredBackend& here : parts_.keys.Backends()) {
+    // What has that name here keeps it.
+    if (here.name == name && here.kind != backend.kind) name = NameWithKind(name, backend.kind);
+  }
+  return parts_.keys.RegisterBackend(name, backend.kind);
+}
+
 absl::Status BackupCustodian::Add(Identity identity, const std::vector<StoredBackend>& backends) const {
   RETURN_IF_ERROR(CheckContent(identity));
   for (size_t i = 0; i < identity.generations.size(); ++i) {
     RETURN_IF_ERROR(CheckBackend(backends[i]));
-    ASSIGN_OR_RETURN(identity.generations[i].backend_uuid,
-                     parts_.keys.RegisterBackend(backends[i].name, backends[i].kind));
+    ASSIGN_OR_RETURN(identity.generations[i].backend_uuid, Register(backends[i]));
   }
   return parts_.keys.AddIdentity(identity);
 }

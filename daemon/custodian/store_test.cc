@@ -99,10 +99,11 @@ class StoreTest : public ::testing::Test {
                   [&](absl::StatusOr<std::shared_ptr<const Snapshot>> done) { promise.set_value(std::move(done)); });
     return promise.get_future().get();
   }
-  // Restore adds `identity` with generations that were made by a backend of `kind`.
-  absl::Status Restore(const Identity& identity, const std::string& kind = "fake", const Subject& caller = Root()) {
+  // Restore adds `identity` with generations that were made by a backend of this name and kind.
+  absl::Status Restore(const Identity& identity, const std::pair<std::string, std::string>& backend = {"fake", "fake"},
+                       const Subject& caller = Root()) {
     const std::vector<StoredBackend> backends(identity.generations.size(),
-                                              {.uuid = "", .name = kind == "fake" ? "fake" : "tpm", .kind = kind});
+                                              {.uuid = "", .name = backend.first, .kind = backend.second});
     std::promise<absl::Status> promise;
     backup_->Restore(caller, identity.name.text(), identity, backends,
                      [&](const absl::Status& done) { promise.set_value(done); });
@@ -150,6 +151,7 @@ TEST_F(StoreTest, SaysOfAKeyThatDoesNotLoadHowToComeByAnother) {
 
 TEST_F(StoreTest, SaysOfAKeyWhoseBackendIsGoneWhatToDo) {
   KeyGeneration key = MakeKey(KeyPurpose::kHandshake);
+  key.blob = "sealed by another device";
   ASSERT_OK_AND_ASSIGN(key.backend_uuid, keys_->RegisterBackend("tpm", "tpm2"));
   ASSERT_OK(keys_->CreateIdentity(*KeyName::Parse("listener"), key));
   ASSERT_OK_AND_ASSIGN(const auto checks, Check("listener"));
@@ -193,7 +195,7 @@ TEST_F(StoreTest, RefusesWhoeverPolicyDoesNotAllow) {
   EXPECT_THAT(Check("talker", Stranger()), StatusIs(kDenied, HasSubstr("STORE_CHECK")));
   EXPECT_THAT(CheckStore(Stranger()), StatusIs(kDenied));
   EXPECT_THAT(Read(0, Stranger()), StatusIs(kDenied, HasSubstr("BACKUP")));
-  EXPECT_THAT(Restore(*Find("talker"), "fake", Stranger()), StatusIs(kDenied, HasSubstr("RESTORE")));
+  EXPECT_THAT(Restore(*Find("talker"), {"fake", "fake"}, Stranger()), StatusIs(kDenied, HasSubstr("RESTORE")));
   EXPECT_TRUE(device_->digests.empty());
   EXPECT_THAT(Check("ghost"), StatusIs(absl::StatusCode::kNotFound));
 }
@@ -218,10 +220,29 @@ TEST_F(StoreTest, RestoresAnIdentityWithItsKeysWhereTheNameIsFree) {
   EXPECT_EQ(Find("talker")->current().backend_uuid, before.current().backend_uuid);
   ASSERT_OK_AND_ASSIGN(const auto checks, Check("talker"));
   EXPECT_TRUE(checks[0].good);
+  Identity lost = before;
+  lost.generations.front().blob = "sealed by another device";
   ASSERT_OK(keys_->PurgeIdentity(before.name));
-  EXPECT_THAT(Restore(before, "tpm2"), test::IsOk());
+  EXPECT_THAT(Restore(lost, {"tpm", "tpm2"}), test::IsOk());
   ASSERT_OK_AND_ASSIGN(const auto foreign, Check("talker"));
   EXPECT_FALSE(foreign[0].good);
+}
+
+TEST_F(StoreTest, FindsRestoredKeysByTheirDeviceWhateverItsBackendWasCalled) {
+  const Identity before = *Find("talker");
+  const std::string here = before.current().backend_uuid;
+  // The last one had lost its name to one of another kind where it comes from.
+  for (const auto& [name, kind] : {std::pair("tpm", "fake"), {"fake", "tpm2"}, {"fake (tpm2)", "tpm2"}}) {
+    ASSERT_OK(keys_->PurgeIdentity(before.name));
+    ASSERT_OK(Restore(before, {name, kind})) << name;
+    EXPECT_NE(Find("talker")->current().backend_uuid, here);
+    ASSERT_OK_AND_ASSIGN(const auto checks, Check("talker"));
+    EXPECT_TRUE(checks[0].good) << checks[0].problem;
+  }
+  // What has the name here keeps it.
+  EXPECT_THAT(keys_->RegisterBackend("fake", "fake"), test::IsOkAndHolds(here));
+  ASSERT_OK(keys_->PurgeIdentity(before.name));
+  EXPECT_THAT(Restore(before, {"fake (software)", "tpm2"}), StatusIs(kInvalid));
 }
 
 TEST_F(StoreTest, RestoresNothingThatDoesNotFitTogether) {
@@ -242,7 +263,7 @@ TEST_F(StoreTest, RestoresNothingThatDoesNotFitTogether) {
   mixed.generations.back().uuid = "other";
   mixed.generations.back().state = GenerationState::kOld;
   EXPECT_THAT(Restore(mixed), StatusIs(kInvalid, HasSubstr("one purpose")));
-  EXPECT_THAT(Restore(good, "Not A Kind"), StatusIs(kInvalid));
+  EXPECT_THAT(Restore(good, {"tpm", "Not A Kind"}), StatusIs(kInvalid));
   EXPECT_TRUE(keys_->List().empty());
 }
 

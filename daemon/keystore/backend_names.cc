@@ -8,16 +8,14 @@
 #include "proto/contract/status_macros.h"
 
 namespace ddskey {
-namespace {
 
-// WithKind is the name that a backend gets when one of another kind takes its own.
-std::string WithKind(const std::string& name, const std::string& kind) { return absl::StrCat(name, " (", kind, ")"); }
-
-}  // namespace
+std::string NameWithKind(const std::string& name, const std::string& kind) {
+  return absl::StrCat(name, " (", kind, ")");
+}
 
 absl::StatusOr<SqliteKeyStore::BackendRow> SqliteKeyStore::FindBackend(const std::string& name,
                                                                        const std::string& kind) {
-  const std::string with_kind = WithKind(name, kind);
+  const std::string with_kind = NameWithKind(name, kind);
   ASSIGN_OR_RETURN(Statement row,
                    database_->Query("SELECT uuid, name, kind FROM backend WHERE name = ? OR (name = ? AND kind = ?)",
                                     std::string_view(name), std::string_view(with_kind), std::string_view(kind)));
@@ -45,7 +43,7 @@ absl::StatusOr<std::string> SqliteKeyStore::RegisterBackend(const std::string& n
   ASSIGN_OR_RETURN(Transaction transaction, Transaction::Begin(*database_));
   const std::string_view new_name = name;
   if (!known.namesake_kind.empty()) {
-    const std::string yielded = WithKind(name, known.namesake_kind);
+    const std::string yielded = NameWithKind(name, known.namesake_kind);
     RETURN_IF_ERROR(database_->Run("UPDATE backend SET name = ? WHERE name = ?", std::string_view(yielded), new_name));
   }
   if (known.uuid.empty()) {

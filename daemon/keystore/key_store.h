@@ -98,6 +98,9 @@ struct StoredBackend {
   std::string kind;
 };
 
+// NameWithKind is the name of a backend whose own is that of one of another kind.
+std::string NameWithKind(const std::string& name, const std::string& kind);
+
 // FileRevocationList is a certificate revocation list that was taken from a file.
 struct FileRevocationList {
   std::string path;

@@ -30,6 +30,8 @@ constexpr Row kRows[] = {
     {"revocation", "from a revocation until nineteen others have dropped the participant", &Revocation, 3},
     {"reply-rate", "Replies a second with a TPM key, against a bare signing loop", &ReplyRate, 5},
     {"sign-rate", "TPM signatures a second in an encrypted session, against bare signing loops", &SignRate, 5},
+    {"key-rotation", "TPM signatures a second with 50 keys in turn, against load, sign and flush", &KeyRotation, 5},
+    {"device-return", "from the return of a TPM to the first good signature", &DeviceReturn, 3},
     {"reply-latency", "time of a Reply with a software key, against the same work in process", &ReplyLatency, 7},
     {"fifty", "fifty participants at once, against the builtin plugin", &FiftyParticipants, 1},
     {"throttled-tpm", "twenty participants with a TPM of 20 signatures a second", &ThrottledTpmRow, 3},

@@ -22,17 +22,21 @@ WorkOptions Soon() {
 
 }  // namespace
 
-QueueSigner::QueueSigner(const std::string& tcti) {
+QueueSigner::QueueSigner(const std::string& tcti, int keys) {
   TpmBackend::Options options;
   options.tcti = tcti;
   options.queue.replies_per_second = 0;
   auto backend = TpmBackend::Create(std::move(options));
   if (!backend.ok()) Give(backend.status());
   backend_ = *std::move(backend);
-  ++under_way_;
+  for (int i = 0; i < keys; ++i) MakeKey();
+}
+
+void QueueSigner::MakeKey() {
+  under_way_ = 1;
   backend_->SubmitCreate(KeyAlgorithm::kEcP256, KeyPurpose::kHandshake, Soon(), [this](auto key) {
     if (!key.ok()) Give(key.status());
-    key_ = *std::move(key);
+    keys_.push_back(*std::move(key));
     End();
   });
   AwaitAll();
@@ -48,7 +52,8 @@ double QueueSigner::RunFor(std::chrono::milliseconds time, int clients) {
 }
 
 void QueueSigner::Submit() {
-  backend_->SubmitSign(key_, SignatureScheme::kEcdsaSha256, std::string(32, 'd'), Soon(), [this](auto signature) {
+  const SealedKey& key = keys_[next_++ % keys_.size()];
+  backend_->SubmitSign(key, SignatureScheme::kEcdsaSha256, std::string(32, 'd'), Soon(), [this](auto signature) {
     if (!signature.ok()) Give(signature.status());
     if (steady_clock::now() >= end_) return End();
     ++signatures_;

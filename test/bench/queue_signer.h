@@ -4,9 +4,11 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "daemon/backend/key_backend.h"
 
@@ -16,17 +18,23 @@ namespace ddskey::bench {
 // the daemon. What goes wrong ends the program.
 class QueueSigner {
  public:
-  explicit QueueSigner(const std::string& tcti);
+  // Makes `keys` keys, which are used in turn.
+  explicit QueueSigner(const std::string& tcti, int keys = 1);
 
   // RunFor signs for `time` and returns the signatures a second.
   double RunFor(std::chrono::milliseconds time, int clients);
 
+  // SignOne returns when there is another signature.
+  void SignOne() { RunFor(std::chrono::milliseconds(0), 1); }
+
  private:
+  void MakeKey();
   void Submit();
   void End();
   void AwaitAll();
 
-  SealedKey key_;
+  std::vector<SealedKey> keys_;
+  std::atomic<size_t> next_ = 0;
   std::chrono::steady_clock::time_point end_;
   std::atomic<int> signatures_ = 0;
   std::mutex mutex_;

@@ -26,6 +26,12 @@ std::vector<Line> ReplyRate(int rounds);
 // ESAPI with such a session and without, also through tpm2-abrmd.
 std::vector<Line> SignRate(int rounds);
 
+// KeyRotation: signatures a second of the TPM backend with fifty keys in turn, against loading, signing and flushing.
+std::vector<Line> KeyRotation(int rounds);
+
+// DeviceReturn: from the start of a TPM, or a broker, that was away to the first good signature.
+std::vector<Line> DeviceReturn(int rounds);
+
 // ReplyLatency: time of a Reply with a software key through the daemon, against the same work in process.
 std::vector<Line> ReplyLatency(int rounds);
 
