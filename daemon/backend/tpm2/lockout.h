@@ -31,8 +31,8 @@ Lockout LockoutFrom(const TPML_TAGGED_TPM_PROPERTY& properties);
 // Describe says what is out of the ordinary, for how long, and what to do, as a sentence; empty if nothing is.
 std::string Describe(const Lockout& lockout);
 
-// MayGuess says whether something whose failure counts may be tried: not if the TPM would be one failure from its
-// lockout, or in it. For keys that callers bring, should they ever be let in with a password that counts.
+// MayGuess says whether something whose failure counts may be tried: not if the TPM would lock at it, or is locked.
+// RESOURCE_EXHAUSTED says for how long.
 absl::Status MayGuess(const Lockout& lockout);
 
 }  // namespace ddskey::tpm

@@ -84,6 +84,23 @@ absl::Status TpmChannel::Plain(const Call& call) {
   return FromTss(call.complete(sys), call.doing);
 }
 
+absl::Status TpmChannel::Confirm(TPM2_HANDLE handle, const TPM2B_NAME& name) {
+  // The name is part of what the session's HMAC is over.
+  return Protected({.command = {.code = TPM2_CC_ReadPublic,
+                                .names = {&name, 1},
+                                .auth = nullptr,
+                                .attributes = TPMA_SESSION_ENCRYPT},
+                    .doing = "asking the TPM whether an object is what it is taken for",
+                    .prepare = [&](TSS2_SYS_CONTEXT* sys) { return Tss2_Sys_ReadPublic_Prepare(sys, handle); },
+                    .complete =
+                        [](TSS2_SYS_CONTEXT* sys) {
+                          TPM2B_PUBLIC public_area = {};
+                          TPM2B_NAME told = {};
+                          TPM2B_NAME qualified = {};
+                          return Tss2_Sys_ReadPublic_Complete(sys, &public_area, &told, &qualified);
+                        }});
+}
+
 absl::StatusOr<TPM2B_PUBLIC> TpmChannel::ReadPublic(TPM2_HANDLE handle) {
   constexpr char kDoing[] = "reading the TPM's storage root key";
   RETURN_IF_ERROR(FromTss(Tss2_Sys_ReadPublic_Prepare(connection_.sys(), handle), kDoing));

@@ -64,6 +64,10 @@ class TpmChannel {
   // Plain does `call` with an empty authorisation value in the clear.
   absl::Status Plain(const Call& call);
 
+  // Confirm asks in the session for the object `name` at `handle`: OK means that the session works, and the object is
+  // it.
+  absl::Status Confirm(TPM2_HANDLE handle, const TPM2B_NAME& name);
+
   // ReadPublic asks for the public area of an object, whose name says whether the answer is worth anything.
   absl::StatusOr<TPM2B_PUBLIC> ReadPublic(TPM2_HANDLE handle);
 

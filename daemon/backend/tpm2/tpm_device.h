@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -23,6 +24,7 @@
 #include "daemon/backend/tpm2/session_crypto.h"
 #include "daemon/backend/tpm2/tpm_channel.h"
 #include "daemon/backend/tpm2/tpm_connection.h"
+#include "daemon/backend/tpm2/tried_values.h"
 #include "proto/contract/secret_bytes.h"
 
 namespace ddskey::tpm {
@@ -84,6 +86,10 @@ class TpmDevice : public KeyDevice {
   absl::StatusOr<std::optional<SecretBytes>> AuthFor(const KeyBlob& blob) const;
   absl::StatusOr<SealedKey> CreateUnder(const StorageKey& parent, const CreateRequest& request);
   absl::Status Protected(const StorageKey& parent, const TpmChannel::Call& call);
+  std::string_view ValueOf(const TPM2B_NAME& object) const;
+  bool IsWrong(const StorageKey& parent, const TPM2B_NAME& object);
+  absl::Status Refused(const StorageKey& parent, const TPM2B_NAME& object, const absl::Status& status);
+  absl::Status Doubt(const TPM2B_NAME& object, const absl::Status& status);
   absl::Status MakeRoom(size_t keys);
   absl::Status MakeRoomUnder(const StorageKey& parent);
   void FlushAll();
@@ -101,6 +107,7 @@ class TpmDevice : public KeyDevice {
   bool ready_ = false;
   // Whether the monitor knows what keys this TPM makes.
   bool asked_algorithms_ = false;
+  TriedValues tried_;
   // What refused its authorisation value, since which everything was loaded again.
   std::optional<TPM2B_NAME> suspect_;
   // The one used last is first.
