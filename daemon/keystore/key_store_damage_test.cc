@@ -114,6 +114,50 @@ TEST_F(KeyStoreDamageTest, RefusesDatabasesOfOthers) {
   EXPECT_THAT(KeyStore::Open(path_), StatusIs(kPrecondition, HasSubstr("not a keystore")));
 }
 
+TEST_F(KeyStoreDamageTest, AJournalOfAnOlderChangeLeavesWholeKeysOrIsRefused) {
+  // SQLite undoes what a journal says was begun, also in a file that has moved on since.
+  sqlite3* connection = nullptr;
+  ASSERT_EQ(sqlite3_open(path_.c_str(), &connection), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(connection, "BEGIN; UPDATE generation SET blob = x'00'", nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  ASSERT_EQ(sqlite3_db_cacheflush(connection), SQLITE_OK);
+  const std::string journal = test::ReadFile(path_ + "-journal");
+  ASSERT_GT(journal.size(), 4096U);
+  sqlite3_close(connection);
+  {
+    ASSERT_OK_AND_ASSIGN(const auto store, KeyStore::Open(path_));
+    ASSERT_EQ(store->List().size(), 20U) << "the change was not undone";
+    ASSERT_OK_AND_ASSIGN(const std::string backend, store->RegisterBackend("software", "software"));
+    for (int i = 0; i < 20; ++i) {
+      if (i % 2 == 0) {
+        ASSERT_OK(store->PurgeIdentity(*KeyName::Parse("key" + std::to_string(i))));
+      }
+      KeyGeneration generation;
+      generation.backend_uuid = backend;
+      generation.blob = std::string(700, 'n');
+      ASSERT_OK(store->CreateIdentity(*KeyName::Parse("new" + std::to_string(i)), generation));
+    }
+  }
+  const std::string now = test::ReadFile(path_);
+  int refused = 0;
+  // The whole journal, and with fewer and fewer of its pages.
+  for (size_t pages = journal.size() / 4096; pages > 0; pages /= 2) {
+    Put(now);
+    chmod(dir_.Write("keystore.db-journal", journal.substr(0, pages * 4096)).c_str(), 0600);
+    const auto store = KeyStore::Open(path_);
+    if (!store.ok()) {
+      ++refused;
+      EXPECT_THAT(store.status(), StatusIs(kDataLoss, HasSubstr("restore it from a copy"))) << pages;
+      continue;
+    }
+    for (const auto& identity : (*store)->List()) {
+      const std::string& blob = identity->current().blob;
+      EXPECT_TRUE(blob == std::string(500, 'b') || blob == std::string(700, 'n')) << pages;
+    }
+  }
+  EXPECT_GT(refused, 0);
+}
+
 TEST_F(KeyStoreDamageTest, RefusesADatabaseThatAnotherProgramHasOpen) {
   sqlite3* connection = nullptr;
   ASSERT_EQ(sqlite3_open(path_.c_str(), &connection), SQLITE_OK);

@@ -48,9 +48,7 @@ class BackendsTest : public ::testing::Test {
 
   // Enroll makes a key named after its backend.
   void Enroll(const std::string& name, const std::string& backend) {
-    test::CertificateOptions certificate;
-    certificate.subject = {{"O", "Lab"}, {"CN", name}};
-    certificates_[name] = daemon_->Enroll(name, ca_, certificate, "ec-p256", backend);
+    certificates_[name] = daemon_->Enroll(name, ca_, test::Named(name), "ec-p256", backend);
   }
 
   // Meet is a handshake between two keys.

@@ -2,7 +2,6 @@
 // each.
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <string>
 
 #include "test/support/dbus.h"
@@ -14,22 +13,27 @@
 namespace ddskey {
 namespace {
 
-class BrokerFaultsTest : public test::FaultBed {
+using test::DBus;
+
+// BrokerFaultsTest is a broker on either bus.
+class BrokerFaultsTest : public test::FaultBed, public ::testing::WithParamInterface<DBus::Type> {
  protected:
-  const test::TempDir dir_;
-  test::DBus bus_{test::DBus::Type::kSystem};
+  DBus bus_{GetParam()};
   test::Tabrmd broker_{bus_};
 };
 
-TEST_F(BrokerFaultsTest, ABrokerThatIsKilledAndComesBack) {
+TEST_P(BrokerFaultsTest, ABrokerThatIsKilledAndComesBack) {
   Begin(broker_.tcti());
   broker_.Kill();
   ExpectAway("check that the TPM");
   broker_.Restart();
   ExpectBack();
+  // Nobody had time to notice.
+  broker_.Restart();
+  ExpectBack();
 }
 
-TEST_F(BrokerFaultsTest, ABrokerThatStopsAnsweringAndGoesOn) {
+TEST_P(BrokerFaultsTest, ABrokerThatStopsAnsweringAndGoesOn) {
   Begin(broker_.tcti());
   broker_.Stop();
   ExpectAway("not answered");
@@ -37,23 +41,7 @@ TEST_F(BrokerFaultsTest, ABrokerThatStopsAnsweringAndGoesOn) {
   ExpectBack();
 }
 
-TEST_F(BrokerFaultsTest, ATpmBehindTheBrokerThatIsKilledAndComesBack) {
-  Begin(broker_.tcti());
-  broker_.tpm().Kill();
-  ExpectAway("");
-  broker_.tpm().Restart();
-  ExpectBack();
-}
-
-TEST_F(BrokerFaultsTest, ATpmBehindTheBrokerThatStopsAnsweringAndGoesOn) {
-  Begin(broker_.tcti());
-  broker_.tpm().Stop();
-  ExpectAway("not answered");
-  broker_.tpm().Continue();
-  ExpectBack();
-}
-
-TEST_F(BrokerFaultsTest, ABusThatIsKilledAndComesBackWithItsBroker) {
+TEST_P(BrokerFaultsTest, ABusThatIsKilledAndComesBackWithItsBroker) {
   Begin(broker_.tcti());
   bus_.Kill();
   broker_.Kill();
@@ -63,7 +51,7 @@ TEST_F(BrokerFaultsTest, ABusThatIsKilledAndComesBackWithItsBroker) {
   ExpectBack();
 }
 
-TEST_F(BrokerFaultsTest, ABusThatStopsAndGoesOn) {
+TEST_P(BrokerFaultsTest, ABusThatStopsAndGoesOn) {
   Begin(broker_.tcti());
   bus_.Stop();
   // What is connected goes on without the bus.
@@ -75,27 +63,42 @@ TEST_F(BrokerFaultsTest, ABusThatStopsAndGoesOn) {
   ExpectBack();
 }
 
-TEST_F(BrokerFaultsTest, ASecondProgramThroughTheBroker) {
+INSTANTIATE_TEST_SUITE_P(Buses, BrokerFaultsTest, ::testing::Values(DBus::Type::kSystem, DBus::Type::kSession),
+                         [](const auto& info) {
+                           return std::string(info.param == DBus::Type::kSystem ? "System" : "Session");
+                         });
+
+// BrokeredTpmFaultsTest is a TPM behind a broker that nothing happens to.
+class BrokeredTpmFaultsTest : public test::FaultBed {
+ protected:
+  const test::TempDir dir_;
+  DBus bus_{DBus::Type::kSystem};
+  test::Tabrmd broker_{bus_};
+};
+
+TEST_F(BrokeredTpmFaultsTest, ATpmBehindTheBrokerThatIsKilledAndComesBack) {
+  Begin(broker_.tcti());
+  broker_.tpm().Kill();
+  ExpectAway("");
+  broker_.tpm().Restart();
+  ExpectBack();
+}
+
+TEST_F(BrokeredTpmFaultsTest, ATpmBehindTheBrokerThatStopsAnsweringAndGoesOn) {
+  Begin(broker_.tcti());
+  broker_.tpm().Stop();
+  ExpectAway("not answered");
+  broker_.tpm().Continue();
+  ExpectBack();
+}
+
+TEST_F(BrokeredTpmFaultsTest, ASecondProgramThroughTheBroker) {
   Begin(broker_.tcti());
   for (int i = 0; i < 5; ++i) {
     EXPECT_EQ(test::Run({"tpm2_createprimary", "-T", broker_.tcti(), "-C", "o", "-G", "ecc", "-c", dir_.File("p")}), 0);
   }
   ExpectGoesOn();
   EXPECT_TRUE(Tpm().healthy()) << Tpm().problem();
-}
-
-class SessionBrokerFaultsTest : public test::FaultBed {
- protected:
-  test::DBus bus_{test::DBus::Type::kSession};
-  test::Tabrmd broker_{bus_};
-};
-
-TEST_F(SessionBrokerFaultsTest, ABrokerOnASessionBusThatIsKilledAndComesBack) {
-  Begin(broker_.tcti());
-  broker_.Kill();
-  ExpectAway("check that the TPM");
-  broker_.Restart();
-  ExpectBack();
 }
 
 }  // namespace

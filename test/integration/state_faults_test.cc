@@ -13,6 +13,7 @@
 
 #include "test/support/pki.h"
 #include "test/support/process.h"
+#include "test/support/swtpm.h"
 #include "test/support/temp_dir.h"
 #include "test/support/test_daemon.h"
 #include "test/support/test_participant.h"
@@ -68,11 +69,7 @@ void PrintTo(const Case& item, std::ostream* out) { *out << item.name; }
 
 class StateFaultsTest : public ::testing::TestWithParam<Case> {
  protected:
-  std::string Enroll(const std::string& name) {
-    test::CertificateOptions options;
-    options.subject = {{"O", "Lab"}, {"CN", name}};
-    return daemon_.Enroll(name, ca_, options);
-  }
+  std::string Enroll(const std::string& name) { return daemon_.Enroll(name, ca_, test::Named(name)); }
   void Put(const std::string& content) {
     std::filesystem::remove(path_);
     daemon_.dir().Write(GetParam().file, content);
@@ -196,6 +193,44 @@ const Case kCases[] = {
 INSTANTIATE_TEST_SUITE_P(Files, StateFaultsTest, ::testing::ValuesIn(kCases),
                          [](const auto& info) { return std::string(info.param.name); });
 
+TEST(TpmKeyTest, OneThatIsDamagedInTheKeystoreIsNotUsedAndOthersAre) {
+  const test::Swtpm tpm;
+  TestDaemon daemon(TestDaemon::WithTpm(tpm.tcti()));
+  const test::TestCa ca = test::TestCa::Root("identity CA");
+  TestParticipant one(daemon.socket(), "one", daemon.Enroll("one", ca, test::Named("one")), '1');
+  TestParticipant two(daemon.socket(), "two", daemon.Enroll("two", ca, test::Named("two")), '2');
+  TestParticipant three(daemon.socket(), "three", daemon.Enroll("three", ca, test::Named("three")), '3');
+  const std::string path = daemon.dir().File("state/keystore.db");
+  daemon.Kill();
+  const std::string whole = test::ReadFile(path);
+  const size_t key = whole.find("DKT1");
+  ASSERT_NE(key, std::string::npos);
+  // In the Name of its parent, in its public area, and in what the TPM has encrypted.
+  for (const size_t offset : {12U, 80U, 200U}) {
+    std::string flipped = whole;
+    flipped[key + offset] = static_cast<char>(flipped[key + offset] ^ 1);
+    daemon.dir().Write("state/keystore.db", flipped);
+    daemon.Start();
+    int good = 0;
+    std::string said;
+    for (const auto& [a, b] : {std::pair(&one, &two), {&two, &three}, {&three, &one}}) {
+      ASSERT_TRUE(a->Validate().ok());
+      ASSERT_TRUE(b->Validate().ok());
+      const CallStatus met = Shake(*a, *b);
+      if (met.ok()) ++good;
+      said += met.message;
+    }
+    EXPECT_EQ(good, 1) << offset << said;
+    EXPECT_THAT(said, ::testing::AnyOf(HasSubstr("damaged"), HasSubstr("another TPM"))) << offset;
+    daemon.Kill();
+  }
+  daemon.dir().Write("state/keystore.db", whole);
+  daemon.Start();
+  ASSERT_TRUE(one.Validate().ok());
+  ASSERT_TRUE(two.Validate().ok());
+  EXPECT_TRUE(Shake(one, two).ok());
+}
+
 TEST(LockTest, ADaemonWhoseLockFileWasReplacedStillHasTheKeystoreForItself) {
   TestDaemon daemon;
   const std::string lock = daemon.dir().File("state/keystore.db.lock");
@@ -209,11 +244,8 @@ TEST(LockTest, ADaemonWhoseLockFileWasReplacedStillHasTheKeystoreForItself) {
 TEST(SecretTest, ASecretThatIsGoneIsNotMadeAnewWhileKeysNeedIt) {
   TestDaemon daemon;
   const test::TestCa ca = test::TestCa::Root("identity CA");
-  test::CertificateOptions options;
-  options.subject = {{"O", "Lab"}, {"CN", "one"}};
-  TestParticipant one(daemon.socket(), "one", daemon.Enroll("one", ca, options), '1');
-  options.subject = {{"O", "Lab"}, {"CN", "two"}};
-  TestParticipant two(daemon.socket(), "two", daemon.Enroll("two", ca, options), '2');
+  TestParticipant one(daemon.socket(), "one", daemon.Enroll("one", ca, test::Named("one")), '1');
+  TestParticipant two(daemon.socket(), "two", daemon.Enroll("two", ca, test::Named("two")), '2');
   daemon.Kill();
   const std::string path = daemon.dir().File("state/software.secret");
   std::filesystem::rename(path, path + ".away");

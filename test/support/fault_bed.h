@@ -27,12 +27,15 @@ class FaultBed : public ::testing::Test {
   // Tpm is what the daemon says of the TPM.
   v1::BackendStatus Tpm();
 
-  // ExpectAway waits until the daemon says of the TPM that it is not healthy, with `words`; the handshakes of the other
-  // backend go on meanwhile.
+  // CtlStatus is the exit status of `ddskeyctl status`, and what it prints.
+  int CtlStatus(std::string& output);
+
+  // ExpectAway waits until `ddskeyctl status` says of the TPM that it is not healthy, with `words`; the handshakes of
+  // the other backend go on meanwhile.
   void ExpectAway(const std::string& words);
 
   // ExpectBack is called when the device is back: the first handshake is complete within `kLongest`, every pair meets
-  // again, and the daemon says that all is well. The time is printed.
+  // again, and `ddskeyctl status` says that all is well. The time is printed.
   void ExpectBack();
 
   // ExpectGoesOn waits until every pair has met again.

@@ -89,10 +89,16 @@ int Listen(uint16_t& port) {
 }  // namespace
 
 TpmRelay::TpmRelay(Swtpm& tpm, Way way) : tpm_(tpm) {
-  if (way == Way::kDevice) {
-    OpenDevice();
-  } else {
-    OpenSimulator();
+  switch (way) {
+    case Way::kDevice:
+      OpenDevice();
+      break;
+    case Way::kSimulator:
+      OpenSimulator();
+      break;
+    case Way::kTcp:
+      OpenTcp();
+      break;
   }
 }
 
@@ -120,23 +126,33 @@ void TpmRelay::OpenDevice() {
   threads_.emplace_back([this] { ServeDevice(); });
 }
 
-void TpmRelay::OpenSimulator() {
-  // The platform's port is the one after the TPM's.
+uint16_t TpmRelay::OpenPorts() {
   for (;;) {
     uint16_t port = 0;
     const int commands = Listen(port);
     uint16_t next = static_cast<uint16_t>(port + 1);
-    const int platform = Listen(next);
-    if (commands >= 0 && platform >= 0) {
-      descriptors_ = {commands, platform};
-      tcti_ = "mssim:host=127.0.0.1,port=" + std::to_string(port);
-      break;
+    const int second = Listen(next);
+    if (commands >= 0 && second >= 0) {
+      descriptors_ = {commands, second};
+      return port;
     }
     close(commands);
-    close(platform);
+    close(second);
   }
+}
+
+void TpmRelay::OpenSimulator() {
+  // The platform's port is the one after the TPM's.
+  tcti_ = "mssim:host=127.0.0.1,port=" + std::to_string(OpenPorts());
   threads_.emplace_back([this] { Accept(descriptors_[0], [this](int client) { return AnswerCommand(client); }); });
   threads_.emplace_back([this] { Accept(descriptors_[1], &AnswerPlatform); });
+}
+
+void TpmRelay::OpenTcp() {
+  // The port for controlling swtpm is the one after the TPM's.
+  tcti_ = "swtpm:host=127.0.0.1,port=" + std::to_string(OpenPorts());
+  threads_.emplace_back([this] { Accept(descriptors_[0], [this](int client) { return AnswerBare(client); }); });
+  threads_.emplace_back([this] { Accept(descriptors_[1], [this](int client) { return AnswerControl(client); }); });
 }
 
 void TpmRelay::ServeDevice() const {
@@ -176,18 +192,40 @@ bool TpmRelay::AnswerPlatform(int client) {
   return ReadInto(client, code, 4) && NumberAt(code, 0) != kSessionEnd && WriteAll(client, Number(0));
 }
 
-// Execute has swtpm do one command; empty if it is not there.
-std::string TpmRelay::Execute(const std::string& command) const {
+bool TpmRelay::AnswerBare(int client) const {
+  std::string command;
+  return ReadMessage(client, command) && WriteAll(client, Execute(command));
+}
+
+// AnswerControl passes one request on; both it and its answer are short, and come in one piece.
+bool TpmRelay::AnswerControl(int client) const {
+  char buffer[4096];
+  const ssize_t asked = read(client, buffer, sizeof buffer);
+  if (asked <= 0) return false;
+  const int connection = Connect(tpm_.socket() + ".ctrl");
+  const bool sent = connection >= 0 && WriteAll(connection, std::string(buffer, static_cast<size_t>(asked)));
+  const ssize_t answered = sent ? read(connection, buffer, sizeof buffer) : 0;
+  if (connection >= 0) close(connection);
+  return answered > 0 && WriteAll(client, std::string(buffer, static_cast<size_t>(answered)));
+}
+
+int TpmRelay::Connect(const std::string& path) {
   const int connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (connection < 0) Give("making a socket for the TPM's relay");
   sockaddr_un address = {};
   address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path, tpm_.socket().c_str(), sizeof address.sun_path - 1);
+  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+  if (connect(connection, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return connection;
+  close(connection);
+  return -1;
+}
+
+// Execute has swtpm do one command; empty if it is not there.
+std::string TpmRelay::Execute(const std::string& command) const {
+  const int connection = Connect(tpm_.socket());
+  if (connection < 0) return "";
   std::string answer;
-  if (connect(connection, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      !WriteAll(connection, command) || !ReadMessage(connection, answer)) {
-    answer.clear();
-  }
+  if (!WriteAll(connection, command) || !ReadMessage(connection, answer)) answer.clear();
   close(connection);
   return answer;
 }

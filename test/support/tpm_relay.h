@@ -2,6 +2,7 @@
 #define TEST_SUPPORT_TPM_RELAY_H_
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <thread>
@@ -11,12 +12,12 @@
 
 namespace ddskey::test {
 
-// TpmRelay is a swtpm that is reached by other ways than its own: as a character device (a pseudo-terminal, one command
-// and one answer at a time, as the kernel's), or as Microsoft's simulator (two TCP ports of the loopback, TPM 2.0
-// library, "TcpServer"). Ends the test program if it cannot be set up.
+// TpmRelay is a swtpm that is reached by other ways than its socket: as a character device (a pseudo-terminal, one
+// command and one answer at a time, as the kernel's), as Microsoft's simulator (two TCP ports of the loopback, TPM 2.0
+// library, "TcpServer"), or by swtpm's own protocol over TCP. Ends the test program if it cannot be set up.
 class TpmRelay {
  public:
-  enum class Way { kDevice, kSimulator };
+  enum class Way { kDevice, kSimulator, kTcp };
 
   TpmRelay(Swtpm& tpm, Way way);
   ~TpmRelay();
@@ -28,11 +29,18 @@ class TpmRelay {
 
  private:
   void OpenDevice();
+  // OpenPorts opens two ports in a row; returns the first.
+  uint16_t OpenPorts();
   void OpenSimulator();
+  void OpenTcp();
   void ServeDevice() const;
   void Accept(int listener, const std::function<bool(int)>& answer) const;
   bool AnswerCommand(int client) const;
   static bool AnswerPlatform(int client);
+  bool AnswerBare(int client) const;
+  bool AnswerControl(int client) const;
+  // Connect opens a socket of swtpm's; -1 if it is not there.
+  static int Connect(const std::string& path);
   std::string Execute(const std::string& command) const;
 
   Swtpm& tpm_;

@@ -1,4 +1,4 @@
-// The ways to a TPM that no host of the tests has: a device of the kernel, and Microsoft's simulator.
+// The ways to a TPM that no other test goes: a device of the kernel's, Microsoft's simulator, and swtpm by TCP.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -73,9 +73,18 @@ TEST_P(TpmTransportTest, SpeaksOfATpmThatDoesNotAnswerAndLeavesItInTime) {
   tpm_.Continue();
 }
 
-INSTANTIATE_TEST_SUITE_P(Ways, TpmTransportTest, ::testing::Values(TpmRelay::Way::kDevice, TpmRelay::Way::kSimulator),
+INSTANTIATE_TEST_SUITE_P(Ways, TpmTransportTest,
+                         ::testing::Values(TpmRelay::Way::kDevice, TpmRelay::Way::kSimulator, TpmRelay::Way::kTcp),
                          [](const auto& info) {
-                           return std::string(info.param == TpmRelay::Way::kDevice ? "Device" : "Simulator");
+                           switch (info.param) {
+                             case TpmRelay::Way::kDevice:
+                               return std::string("Device");
+                             case TpmRelay::Way::kSimulator:
+                               return std::string("Simulator");
+                             case TpmRelay::Way::kTcp:
+                               return std::string("Tcp");
+                           }
+                           return std::string();
                          });
 
 }  // namespace
