@@ -14,6 +14,8 @@ class AdminClient {
   virtual ~AdminClient() = default;
 
   virtual absl::StatusOr<v1::CreateKeyResponse> CreateKey(const v1::CreateKeyRequest& request) = 0;
+  virtual absl::StatusOr<v1::ImportKeyResponse> ImportKey(const v1::ImportKeyRequest& request) = 0;
+  virtual absl::StatusOr<v1::ExportKeyResponse> ExportKey(const v1::ExportKeyRequest& request) = 0;
   virtual absl::StatusOr<v1::ListKeysResponse> ListKeys(const v1::ListKeysRequest& request) = 0;
   virtual absl::StatusOr<v1::GetKeyResponse> GetKey(const v1::GetKeyRequest& request) = 0;
   virtual absl::StatusOr<v1::DeleteKeyResponse> DeleteKey(const v1::DeleteKeyRequest& request) = 0;

@@ -26,6 +26,14 @@ absl::StatusOr<v1::CreateKeyResponse> SocketAdminClient::CreateKey(const v1::Cre
   return Call<v1::CreateKeyResponse>("CreateKey", request, Repeat::kNever);
 }
 
+absl::StatusOr<v1::ImportKeyResponse> SocketAdminClient::ImportKey(const v1::ImportKeyRequest& request) {
+  return Call<v1::ImportKeyResponse>("ImportKey", request, Repeat::kNever);
+}
+
+absl::StatusOr<v1::ExportKeyResponse> SocketAdminClient::ExportKey(const v1::ExportKeyRequest& request) {
+  return Call<v1::ExportKeyResponse>("ExportKey", request, Repeat::kNever);
+}
+
 absl::StatusOr<v1::ListKeysResponse> SocketAdminClient::ListKeys(const v1::ListKeysRequest& request) {
   return Call<v1::ListKeysResponse>("ListKeys", request, Repeat::kIfUnknown);
 }

@@ -19,6 +19,8 @@ class SocketAdminClient : public AdminClient {
   explicit SocketAdminClient(std::string socket, std::chrono::milliseconds timeout = std::chrono::seconds(60));
 
   absl::StatusOr<v1::CreateKeyResponse> CreateKey(const v1::CreateKeyRequest& request) override;
+  absl::StatusOr<v1::ImportKeyResponse> ImportKey(const v1::ImportKeyRequest& request) override;
+  absl::StatusOr<v1::ExportKeyResponse> ExportKey(const v1::ExportKeyRequest& request) override;
   absl::StatusOr<v1::ListKeysResponse> ListKeys(const v1::ListKeysRequest& request) override;
   absl::StatusOr<v1::GetKeyResponse> GetKey(const v1::GetKeyRequest& request) override;
   absl::StatusOr<v1::DeleteKeyResponse> DeleteKey(const v1::DeleteKeyRequest& request) override;

@@ -38,6 +38,10 @@ std::string_view ActionName(Action action) {
       return "BACKUP";
     case Action::kRestore:
       return "RESTORE";
+    case Action::kKeyImport:
+      return "KEY_IMPORT";
+    case Action::kKeyExport:
+      return "KEY_EXPORT";
   }
   return "UNKNOWN";
 }

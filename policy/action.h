@@ -24,6 +24,8 @@ enum class Action {
   kStoreCheck,
   kBackup,
   kRestore,
+  kKeyImport,
+  kKeyExport,
 };
 
 // ActionName is the name in policy.proto, for example "HANDSHAKE".

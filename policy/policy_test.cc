@@ -17,7 +17,8 @@ constexpr Action kEveryAction[] = {
     Action::kHandshake,          Action::kOwnTrust,   Action::kProcessKey,  Action::kSignParticipantData,
     Action::kKeyCreate,          Action::kKeyList,    Action::kKeyDelete,   Action::kCsrCreate,
     Action::kCertificateInstall, Action::kStatus,     Action::kTrustChange, Action::kIdentityRenew,
-    Action::kIdentityState,      Action::kStoreCheck, Action::kBackup,      Action::kRestore};
+    Action::kIdentityState,      Action::kStoreCheck, Action::kBackup,      Action::kRestore,
+    Action::kKeyImport,          Action::kKeyExport};
 
 std::shared_ptr<const Policy> MakePolicy(const std::string& text) {
   auto policy = Policy::Parse(text, "policy.textproto", {});

@@ -61,6 +61,10 @@ std::optional<Action> ActionOf(v1::Operation operation) {
       return Action::kBackup;
     case v1::RESTORE:
       return Action::kRestore;
+    case v1::KEY_IMPORT:
+      return Action::kKeyImport;
+    case v1::KEY_EXPORT:
+      return Action::kKeyExport;
     default:
       return std::nullopt;
   }

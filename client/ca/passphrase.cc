@@ -17,7 +17,6 @@
 namespace ddskey::ca {
 namespace {
 
-constexpr size_t kShortest = 8;
 constexpr size_t kLongest = 1024;
 
 // Line is a line in the making, in locked memory; one octet more than a passphrase may have.
@@ -29,7 +28,7 @@ class Line {
   }
 
   // ReadFrom reads up to the end of the line.
-  absl::StatusOr<SecretBytes> ReadFrom(int fd, const std::string& from) {
+  absl::StatusOr<SecretBytes> ReadFrom(int fd, const std::string& from, size_t shortest) {
     const std::span<uint8_t> octets = octets_.Reveal(SecretAccess());
     size_t size = 0;
     while (size < octets.size()) {
@@ -40,9 +39,9 @@ class Line {
       ++size;
     }
     if (size > 0 && octets[size - 1] == '\r') --size;
-    if (size < kShortest || size > kLongest) {
+    if (size < shortest || size > kLongest) {
       return absl::InvalidArgumentError(
-          absl::StrCat("a passphrase has ", kShortest, " to ", kLongest, " characters; that of ", from, " has not"));
+          absl::StrCat("a passphrase has ", shortest, " to ", kLongest, " characters; that of ", from, " has not"));
     }
     ASSIGN_OR_RETURN(SecretBytes passphrase, SecretBytes::Allocate(size));
     std::copy_n(octets.begin(), size, passphrase.Reveal(SecretAccess()).begin());
@@ -79,7 +78,7 @@ class Silence {
 
 }  // namespace
 
-absl::StatusOr<SecretBytes> ReadPassphraseFile(const std::string& path) {
+absl::StatusOr<SecretBytes> ReadPassphraseFile(const std::string& path, size_t shortest) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
   if (fd < 0) return absl::FailedPreconditionError(absl::StrCat("cannot read ", path, ": ", std::strerror(errno)));
   struct stat about = {};
@@ -87,13 +86,13 @@ absl::StatusOr<SecretBytes> ReadPassphraseFile(const std::string& path) {
       path, " must belong to the user who runs this, or to root, and be closed to others: chmod 600 ", path));
   if (fstat(fd, &about) == 0 && (about.st_uid == geteuid() || about.st_uid == 0) && (about.st_mode & 077) == 0) {
     absl::StatusOr<Line> line = Line::Make();
-    passphrase = line.ok() ? line->ReadFrom(fd, path) : line.status();
+    passphrase = line.ok() ? line->ReadFrom(fd, path, shortest) : line.status();
   }
   close(fd);
   return passphrase;
 }
 
-absl::StatusOr<SecretBytes> PromptPassphrase(int terminal, std::string_view question) {
+absl::StatusOr<SecretBytes> PromptPassphrase(int terminal, std::string_view question, size_t shortest) {
   const Silence silence(terminal);
   if (!silence.good()) {
     return absl::FailedPreconditionError("there is no terminal to ask for the passphrase at: give --passphrase-file");
@@ -104,7 +103,7 @@ absl::StatusOr<SecretBytes> PromptPassphrase(int terminal, std::string_view ques
     if (put > 0) question.remove_prefix(static_cast<size_t>(put));
   }
   ASSIGN_OR_RETURN(Line line, Line::Make());
-  return line.ReadFrom(terminal, "the terminal");
+  return line.ReadFrom(terminal, "the terminal", shortest);
 }
 
 }  // namespace ddskey::ca

@@ -45,6 +45,8 @@ TEST(PassphraseTest, IsNeitherTooShortNorTooLong) {
     EXPECT_THAT(ReadPassphraseFile(FileWith(dir, text)), StatusIs(absl::StatusCode::kInvalidArgument));
   }
   EXPECT_OK(ReadPassphraseFile(FileWith(dir, std::string(1024, 'x'))));
+  EXPECT_OK(ReadPassphraseFile(FileWith(dir, "1"), 1)) << "one that others have chosen";
+  EXPECT_THAT(ReadPassphraseFile(FileWith(dir, ""), 1), StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
 TEST(PassphraseTest, S14IsNotTakenFromAFileThatOthersMayRead) {

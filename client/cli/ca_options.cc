@@ -15,9 +15,11 @@
 namespace ddskey::cli {
 namespace {
 
+size_t Shortest(Asking asking) { return asking == Asking::kOfOthers ? 1 : ca::kShortestPassphrase; }
+
 absl::StatusOr<SecretBytes> Ask(Asking asking) {
   const int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-  absl::StatusOr<SecretBytes> passphrase = ca::PromptPassphrase(terminal, "Passphrase: ");
+  absl::StatusOr<SecretBytes> passphrase = ca::PromptPassphrase(terminal, "Passphrase: ", Shortest(asking));
   if (passphrase.ok() && asking == Asking::kTwice) {
     const absl::StatusOr<SecretBytes> again = ca::PromptPassphrase(terminal, "The same again: ");
     if (!again.ok() || !ConstantTimeEquals(passphrase->Reveal(SecretAccess()), again->Reveal(SecretAccess()))) {
@@ -31,7 +33,7 @@ absl::StatusOr<SecretBytes> Ask(Asking asking) {
 }  // namespace
 
 absl::StatusOr<SecretBytes> PassphraseOf(const Arguments& arguments, const Io& io, Asking asking) {
-  if (const auto file = arguments.Value(kPassphraseFile.name)) return ca::ReadPassphraseFile(*file);
+  if (const auto file = arguments.Value(kPassphraseFile.name)) return ca::ReadPassphraseFile(*file, Shortest(asking));
   if (!io.interactive) return UsageError("nobody is here to ask: give --passphrase-file");
   return Ask(asking);
 }

@@ -22,8 +22,9 @@ inline constexpr Option kPassphraseFile = {
 inline constexpr Option kOut = {
     .name = "out", .value = "FILE", .help = "write to FILE, which must not exist; - is the output (default)"};
 
-// Whether a passphrase is asked for twice, because it is new.
-enum class Asking { kOnce, kTwice };
+// How a passphrase is asked for: once, twice because it is new, or once and of any length because somebody else has
+// chosen it.
+enum class Asking { kOnce, kTwice, kOfOthers };
 
 // PassphraseOf is that of --passphrase-file, or what a person types at the terminal. A usage error without either.
 absl::StatusOr<SecretBytes> PassphraseOf(const Arguments& arguments, const Io& io, Asking asking);

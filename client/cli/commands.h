@@ -31,6 +31,8 @@ extern const Command kIdentityRollback;
 extern const Command kIdentityShow;
 extern const Command kKeyCreate;
 extern const Command kKeyDelete;
+extern const Command kKeyExportBlob;
+extern const Command kKeyImport;
 extern const Command kKeyList;
 extern const Command kKeyShow;
 extern const Command kOcspInstall;

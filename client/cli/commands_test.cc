@@ -71,6 +71,15 @@ TEST(KeyListTest, PrintsATable) {
   EXPECT_TRUE(script.list.include_deleted());
 }
 
+TEST(KeyListTest, S12SaysWhichKeysAreNotInCustodyAlone) {
+  Script script;
+  script.keys = {Talker(), Talker()};
+  script.keys[0].set_imported(true);
+  script.keys[1].set_left_custody(true);
+  EXPECT_THAT(RunWith(script, {"key", "list"}).out,
+              AllOf(HasSubstr("  active, imported      -"), HasSubstr("  active, left custody  -")));
+}
+
 TEST(KeyListTest, SaysHowToMakeTheFirst) {
   Script script;
   EXPECT_THAT(RunWith(script, {"key", "list"}).out, HasSubstr("ddskeyctl key create"));

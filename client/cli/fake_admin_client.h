@@ -30,6 +30,9 @@ struct Script {
   std::string socket;
   std::chrono::milliseconds timeout{0};
   v1::CreateKeyRequest create;
+  std::string tss2_pem = "-----BEGIN TSS2 PRIVATE KEY-----\n";
+  v1::ExportKeyRequest give_out;
+  v1::ImportKeyRequest import;
   v1::ListKeysRequest list;
   v1::DeleteKeyRequest remove;
   v1::CreateCertificateSigningRequestRequest csr;
@@ -64,6 +67,18 @@ class FakeAdminClient : public AdminClient {
     script_.create = request;
     v1::CreateKeyResponse response;
     *response.mutable_key() = script_.key;
+    return Answer(response);
+  }
+  absl::StatusOr<v1::ImportKeyResponse> ImportKey(const v1::ImportKeyRequest& request) override {
+    script_.import = request;
+    v1::ImportKeyResponse response;
+    *response.mutable_key() = script_.key;
+    return Answer(response);
+  }
+  absl::StatusOr<v1::ExportKeyResponse> ExportKey(const v1::ExportKeyRequest& request) override {
+    script_.give_out = request;
+    v1::ExportKeyResponse response;
+    response.set_tss2_pem(script_.tss2_pem);
     return Answer(response);
   }
   absl::StatusOr<v1::ListKeysResponse> ListKeys(const v1::ListKeysRequest& request) override {

@@ -131,6 +131,17 @@ TEST(IdentityShowTest, CountsTheParticipantsOfEachGeneration) {
   EXPECT_THAT(out, HasSubstr("No identity CA."));
 }
 
+TEST(IdentityShowTest, S12SaysWhichKeysAreNotInCustodyAlone) {
+  Script script;
+  script.key = Renewed();
+  script.key.mutable_generations(0)->set_imported(true);
+  script.key.mutable_generations(0)->set_left_custody(true);
+  script.key.set_left_custody(true);
+  const std::string out = RunWith(script, {"identity", "show", "talker"}).out;
+  EXPECT_THAT(out, HasSubstr("1           old, replaced 2026-09-21 14:13:20 UTC, imported, left custody  ec-p256"));
+  EXPECT_THAT(out, HasSubstr("Custody:      left custody"));
+}
+
 TEST(IdentityListTest, SaysWhatThereIsBesidesTheCurrentGeneration) {
   Script script;
   script.keys = {Renewed()};

@@ -26,7 +26,10 @@ absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
       {"NAME", "ALGORITHM", "PURPOSE", "BACKEND", "STATE", "SUBJECT", "CERTIFICATE VALID UNTIL"}};
   for (const v1::Key& key : response.keys()) {
     const std::string lost = key.backend_problem().empty() ? "" : " (not the holder)";
-    rows.push_back({key.name(), key.algorithm(), key.purpose(), key.backend() + lost, key.state(),
+    std::string state = key.state();
+    if (key.imported()) state += ", imported";
+    if (key.left_custody()) state += ", left custody";
+    rows.push_back({key.name(), key.algorithm(), key.purpose(), key.backend() + lost, state,
                     key.has_certificate() ? key.certificate().subject() : "-",
                     key.has_certificate() ? FormatEnd(key.certificate().not_after(), io.now) : "no certificate"});
   }

@@ -43,6 +43,8 @@ void PrintKey(const v1::Key& key, const Io& io) {
          << "State:        " << Escape(key.state()) << '\n'
          << "Generation:   " << key.generation() << ", made " << FormatTime(key.created()) << '\n'
          << "Public key:   SHA-256 " << Escape(key.public_key_sha256()) << '\n';
+  if (key.imported()) io.out << "Custody:      imported: made elsewhere, where there may be copies\n";
+  if (key.left_custody()) io.out << "Custody:      left custody: a key file of it was given out\n";
   if (key.has_certificate()) {
     PrintCertificate(key.certificate(), io);
   } else {
@@ -56,6 +58,8 @@ void PrintGenerations(const v1::Key& key, const Io& io) {
   for (const v1::KeyGeneration& generation : key.generations()) {
     std::string state = generation.state();
     if (generation.replaced() != 0) state += ", replaced " + FormatTime(generation.replaced());
+    if (generation.imported()) state += ", imported";
+    if (generation.left_custody()) state += ", left custody";
     rows.push_back(
         {std::to_string(generation.number()), state, generation.algorithm(), generation.backend(),
          std::to_string(generation.participants()),

@@ -43,6 +43,11 @@ void DeviceQueue::Turn::Finish(absl::StatusOr<Signature> result) {
   if (done.has_value()) std::get<KeyBackend::SignDone> (*done)(std::move(result));
 }
 
+void DeviceQueue::Turn::Finish(absl::StatusOr<std::string> result) {
+  auto done = std::exchange(queue_, nullptr)->TakeDone(entry_.id);
+  if (done.has_value()) std::get<KeyBackend::ExportDone> (*done)(std::move(result));
+}
+
 void DeviceQueue::Turn::Fail(const absl::Status& error) {
   const auto done = std::exchange(queue_, nullptr)->TakeDone(entry_.id);
   if (done.has_value()) Refuse(*done, error);
@@ -66,6 +71,14 @@ DeviceQueue::~DeviceQueue() {
 
 DeviceQueue::WorkId DeviceQueue::Submit(CreateRequest request, WorkOptions options, KeyBackend::CreateDone done) {
   return SubmitAny(request, std::move(options), std::move(done));
+}
+
+DeviceQueue::WorkId DeviceQueue::Submit(ImportRequest request, WorkOptions options, KeyBackend::CreateDone done) {
+  return SubmitAny(std::move(request), std::move(options), std::move(done));
+}
+
+DeviceQueue::WorkId DeviceQueue::Submit(ExportRequest request, WorkOptions options, KeyBackend::ExportDone done) {
+  return SubmitAny(std::move(request), std::move(options), std::move(done));
 }
 
 DeviceQueue::WorkId DeviceQueue::Submit(SignRequest request, WorkOptions options, KeyBackend::SignDone done) {

@@ -47,6 +47,7 @@ class DeviceQueue {
     // Finish calls the completion, unless it was called before. The result must fit the request.
     void Finish(absl::StatusOr<SealedKey> result);
     void Finish(absl::StatusOr<Signature> result);
+    void Finish(absl::StatusOr<std::string> result);
     void Fail(const absl::Status& error);
 
    private:
@@ -68,6 +69,8 @@ class DeviceQueue {
   // room, DEADLINE_EXCEEDED if the deadline has passed, INVALID_ARGUMENT for a fairness id of over 64 octets, CANCELLED
   // after Close.
   WorkId Submit(CreateRequest request, WorkOptions options, KeyBackend::CreateDone done);
+  WorkId Submit(ImportRequest request, WorkOptions options, KeyBackend::CreateDone done);
+  WorkId Submit(ExportRequest request, WorkOptions options, KeyBackend::ExportDone done);
   WorkId Submit(SignRequest request, WorkOptions options, KeyBackend::SignDone done);
 
   // Cancel completes waiting work with CANCELLED before it returns, and leaves alone what the owner has.

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "proto/contract/algorithm.h"
+#include "proto/contract/secret_bytes.h"
 
 namespace ddskey {
 
@@ -23,6 +25,16 @@ struct SealedKey {
   std::string blob;
   // DER SubjectPublicKeyInfo (RFC 5280 4.1.2.7).
   std::string public_key;
+};
+
+// ForeignKey is a private key that was made elsewhere, in one of two forms.
+struct ForeignKey {
+  // PKCS#8 PrivateKeyInfo, DER, in the clear; null for the other form.
+  std::shared_ptr<const SecretBytes> private_key;
+  // DER of a key file of the TPM of this backend ("TSS2 PRIVATE KEY"); and its authorisation value, null if it is
+  // empty.
+  std::string tss2_key;
+  std::shared_ptr<const SecretBytes> tss2_auth;
 };
 
 // SignatureScheme is a signature algorithm with its hash and, for PSS, MGF1 hash and salt length 32. All hash SHA-256.
@@ -93,6 +105,7 @@ class KeyBackend {
  public:
   using WorkId = uint64_t;
   using CreateDone = std::function<void(absl::StatusOr<SealedKey>)>;
+  using ExportDone = std::function<void(absl::StatusOr<std::string>)>;
   using SignDone = std::function<void(absl::StatusOr<Signature>)>;
 
   virtual ~KeyBackend() = default;
@@ -100,6 +113,24 @@ class KeyBackend {
   // SubmitCreate makes a key of `algorithm` for `purpose` inside the device. UNIMPLEMENTED for algorithms that
   // `algorithms` does not list, once the device was reached.
   virtual WorkId SubmitCreate(KeyAlgorithm algorithm, KeyPurpose purpose, WorkOptions options, CreateDone done) = 0;
+
+  // SubmitImport takes a key that was made elsewhere, for `purpose`. INVALID_ARGUMENT says what is wrong with it;
+  // UNIMPLEMENTED if this backend takes none of that form.
+  // NOLINTBEGIN(performance-unnecessary-value-param): implementations keep what they are given.
+  virtual WorkId SubmitImport(ForeignKey, KeyPurpose, WorkOptions, CreateDone done) {
+    done(absl::UnimplementedError("this backend takes no keys that were made elsewhere"));
+    return 0;
+  }
+
+  // SubmitExport makes a key file (DER of a "TSS2 PRIVATE KEY") of `key` for other programs that use the same device,
+  // with the authorisation value `auth` of 8 to 32 octets. The device goes on to be needed to use it. UNIMPLEMENTED if
+  // this backend has no such device, FAILED_PRECONDITION if others could not use the file.
+  virtual WorkId SubmitExport(SealedKey, std::shared_ptr<const SecretBytes>, WorkOptions, ExportDone done) {
+    done(absl::UnimplementedError(
+        "this backend gives out no keys: only a TPM makes key files that are useless elsewhere"));
+    return 0;
+  }
+  // NOLINTEND(performance-unnecessary-value-param)
 
   // SubmitSign signs `digest`, 32 octets of SHA-256, with `key`. INVALID_ARGUMENT if the digest or the scheme does not
   // fit the key; DATA_LOSS if `key` was sealed by another device or damaged.

@@ -10,6 +10,12 @@ namespace {
 
 constexpr size_t kDigestSize = 32;
 constexpr size_t kLongestFairness = 64;
+// RSA-3072 has 1.8 KiB.
+constexpr size_t kLargestPrivateKey = 4096;
+// An authorisation value is at most as long as the digest of the key's name.
+constexpr size_t kLargestAuth = 32;
+// For those that are given out.
+constexpr size_t kShortestAuth = 8;
 
 bool Fits(SignatureScheme scheme, KeyAlgorithm algorithm) {
   switch (scheme) {
@@ -22,6 +28,12 @@ bool Fits(SignatureScheme scheme, KeyAlgorithm algorithm) {
   return false;
 }
 
+absl::Status CheckPurpose(KeyPurpose purpose) {
+  if (purpose == KeyPurpose::kHandshake || purpose == KeyPurpose::kDigest) return absl::OkStatus();
+  return absl::UnimplementedError(
+      absl::StrCat("no backend makes keys of the purpose ", std::string(PurposeName(purpose))));
+}
+
 }  // namespace
 
 void Refuse(const KeyDone& done, const absl::Status& status) {
@@ -32,11 +44,30 @@ absl::Status CheckCreate(const CreateRequest& request) {
   if (std::ranges::find(kAllAlgorithms, request.algorithm) == kAllAlgorithms.end()) {
     return absl::UnimplementedError("no backend makes keys of this algorithm");
   }
-  if (request.purpose != KeyPurpose::kHandshake && request.purpose != KeyPurpose::kDigest) {
-    return absl::UnimplementedError(
-        absl::StrCat("no backend makes keys of the purpose ", std::string(PurposeName(request.purpose))));
+  return CheckPurpose(request.purpose);
+}
+
+absl::Status CheckImport(const ImportRequest& request) {
+  const ForeignKey& key = request.key;
+  if ((key.private_key != nullptr) == !key.tss2_key.empty()) {
+    return absl::InvalidArgumentError("a key is imported as a private key or as a key file of the TPM: give one");
   }
-  return absl::OkStatus();
+  if (key.private_key != nullptr && key.private_key->size() > kLargestPrivateKey) {
+    return absl::InvalidArgumentError("the private key is too large");
+  }
+  if (key.tss2_auth != nullptr && (key.tss2_key.empty() || key.tss2_auth->size() > kLargestAuth)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "an authorisation value belongs to a key file of the TPM and has at most ", kLargestAuth, " octets"));
+  }
+  return CheckPurpose(request.purpose);
+}
+
+absl::Status CheckExport(const ExportRequest& request) {
+  if (request.auth != nullptr && request.auth->size() >= kShortestAuth && request.auth->size() <= kLargestAuth) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("the passphrase of a key file has ", kShortestAuth, " to ", kLargestAuth, " octets"));
 }
 
 absl::Status CheckOptions(const WorkOptions& options, std::chrono::steady_clock::time_point now) {

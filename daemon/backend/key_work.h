@@ -17,6 +17,18 @@ struct CreateRequest {
   KeyPurpose purpose = KeyPurpose::kHandshake;
 };
 
+// ImportRequest asks a device to take a key that was made elsewhere.
+struct ImportRequest {
+  ForeignKey key;
+  KeyPurpose purpose = KeyPurpose::kHandshake;
+};
+
+// ExportRequest asks a device for a key file.
+struct ExportRequest {
+  SealedKey key;
+  std::shared_ptr<const SecretBytes> auth;
+};
+
 // SignRequest asks a device for a signature.
 struct SignRequest {
   SealedKey key;
@@ -25,10 +37,10 @@ struct SignRequest {
 };
 
 // KeyRequest is what can be asked of a device.
-using KeyRequest = std::variant<CreateRequest, SignRequest>;
+using KeyRequest = std::variant<CreateRequest, SignRequest, ImportRequest, ExportRequest>;
 
 // KeyDone is whom to tell; it fits the request.
-using KeyDone = std::variant<KeyBackend::CreateDone, KeyBackend::SignDone>;
+using KeyDone = std::variant<KeyBackend::CreateDone, KeyBackend::SignDone, KeyBackend::ExportDone>;
 
 // Refuse calls `done` with `status`, which is an error.
 void Refuse(const KeyDone& done, const absl::Status& status);
@@ -36,6 +48,14 @@ void Refuse(const KeyDone& done, const absl::Status& status);
 // CheckCreate is the part of SubmitCreate's contract that needs no device: UNIMPLEMENTED for keys that no backend of
 // this version makes.
 absl::Status CheckCreate(const CreateRequest& request);
+
+// CheckImport is the part of SubmitImport's contract that needs no device: INVALID_ARGUMENT unless the key comes in one
+// form and is not too large; as CheckCreate for the purpose.
+absl::Status CheckImport(const ImportRequest& request);
+
+// CheckExport is the part of SubmitExport's contract that needs no device: INVALID_ARGUMENT for an authorisation value
+// that is too short or too long.
+absl::Status CheckExport(const ExportRequest& request);
 
 // CheckOptions is what no work may do without: INVALID_ARGUMENT for a fairness id or group of over 64 octets,
 // DEADLINE_EXCEEDED if the deadline is not after `now`.

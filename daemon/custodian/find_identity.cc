@@ -1,5 +1,6 @@
 #include "daemon/custodian/find_identity.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -25,6 +26,19 @@ absl::StatusOr<std::shared_ptr<const Identity>> FindActive(const KeyStore& keys,
   auto identity = keys.Find(parsed);
   if (!identity.ok() || (*identity)->deleted) return NoSuchKey(name);
   return *std::move(identity);
+}
+
+absl::Status CheckNotKept(const KeyStore& keys, const std::string& public_key) {
+  for (const auto& identity : keys.List()) {
+    if (std::ranges::find(identity->generations, public_key, &KeyGeneration::public_key) ==
+        identity->generations.end()) {
+      continue;
+    }
+    return absl::AlreadyExistsError(absl::StrCat("this key is in the keystore already, under the name \"",
+                                                 identity->name.text(), "\"",
+                                                 identity->deleted ? ", which is deleted but not purged" : ""));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace ddskey

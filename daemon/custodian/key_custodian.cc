@@ -76,7 +76,7 @@ void KeyCustodian::SubmitCreate(const Subject& caller, const NewKey& key, Trail 
       [this, name = *name, entry, trail = std::move(trail), done = std::move(done)](absl::StatusOr<SealedKey> made) {
         // Off the thread of the device: the keystore waits for the disk.
         parts_.pool.Resume([this, name, entry, made = std::move(made), trail, done]() mutable {
-          auto stored = made.ok() ? Store(name, *entry, *made) : made.status();
+          auto stored = made.ok() ? Store(name, *entry, *made, /*imported=*/false) : made.status();
           trail.End(stored.status());
           done(std::move(stored));
         });
@@ -84,8 +84,9 @@ void KeyCustodian::SubmitCreate(const Subject& caller, const NewKey& key, Trail 
 }
 
 absl::StatusOr<KeyDescription> KeyCustodian::Store(const KeyName& name, const BackendSet::Entry& entry,
-                                                   const SealedKey& key) {
+                                                   const SealedKey& key, bool imported) {
   KeyGeneration generation;
+  generation.imported = imported;
   generation.backend_uuid = entry.uuid;
   generation.algorithm = key.algorithm;
   generation.purpose = key.purpose;

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "daemon/backend/key_backend.h"
 #include "daemon/custodian/authorizer.h"
 #include "daemon/custodian/backend_set.h"
 #include "daemon/custodian/change_notice.h"
@@ -30,6 +32,15 @@ struct NewKey {
   std::string algorithm;
   std::string backend;
   std::string purpose;
+};
+
+// ImportedKey is a key that was made elsewhere, and what is to become of it.
+struct ImportedKey {
+  std::string name;
+  // Empty for the defaults: the first backend, "handshake".
+  std::string backend;
+  std::string purpose;
+  ForeignKey key;
 };
 
 // NewRequest is a certification request to make.
@@ -64,6 +75,9 @@ class KeyCustodian {
   explicit KeyCustodian(const Parts& parts) : parts_(parts) {}
 
   void Create(const Subject& caller, NewKey key, Done<KeyDescription> done);
+  void Import(const Subject& caller, ImportedKey key, Done<KeyDescription> done);
+  // Export gives out a key file, PEM, after it has marked the key.
+  void Export(const Subject& caller, std::string name, std::shared_ptr<const SecretBytes> auth, Done<std::string> done);
   void List(const Subject& caller, bool include_deleted, Done<std::vector<KeyDescription>> done);
   void Get(const Subject& caller, std::string name, Done<KeyDescription> done);
   void Delete(const Subject& caller, std::string name, bool purge, std::function<void(absl::Status)> done);
@@ -77,13 +91,22 @@ class KeyCustodian {
  private:
   absl::StatusOr<KeyDescription> Describe(std::shared_ptr<const Identity> identity) const;
   void SubmitCreate(const Subject& caller, const NewKey& key, Trail trail, Done<KeyDescription> done);
-  absl::StatusOr<KeyDescription> Store(const KeyName& name, const BackendSet::Entry& entry, const SealedKey& key);
+  void SubmitImport(const Subject& caller, const ImportedKey& key, Trail trail, Done<KeyDescription> done);
+  void SubmitExport(const Subject& caller, const std::string& name, std::shared_ptr<const SecretBytes> auth,
+                    Trail trail, Done<std::string> done);
+  absl::Status MarkExported(const std::shared_ptr<const Identity>& identity);
+  absl::StatusOr<KeyDescription> Store(const KeyName& name, const BackendSet::Entry& entry, const SealedKey& key,
+                                       bool imported);
+  absl::StatusOr<KeyDescription> StoreImported(const KeyName& name, const BackendSet::Entry& entry,
+                                               const SealedKey& key);
   void SubmitRequest(const Subject& caller, const NewRequest& request, Trail trail, Done<std::string> done);
   absl::StatusOr<KeyDescription> Install(const Subject& caller, const std::string& name, const std::string& chain,
                                          const std::string& anchors, Trail& trail);
   absl::Status Remove(const Subject& caller, const std::string& name, bool purge, Trail& trail);
 
   Parts parts_;
+  // Held while an imported key is looked up and stored.
+  std::mutex importing_;
 };
 
 }  // namespace ddskey

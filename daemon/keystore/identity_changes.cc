@@ -45,11 +45,13 @@ absl::StatusOr<Identity> WithUuids(const Identity& identity) {
 absl::Status SqliteKeyStore::InsertGeneration(const KeyName& name, const KeyGeneration& generation) {
   RETURN_IF_ERROR(database_->Run(
       "INSERT INTO generation (uuid, identity_id, number, state, backend_uuid, algorithm, purpose, blob, public_key,"
-      " certificate_chain, created) VALUES (?, (SELECT id FROM identity WHERE name = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      " certificate_chain, created, imported, left_custody)"
+      " VALUES (?, (SELECT id FROM identity WHERE name = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       std::string_view(generation.uuid), std::string_view(name.text()), static_cast<int64_t>(generation.number),
       static_cast<int64_t>(generation.state), std::string_view(generation.backend_uuid),
       static_cast<int64_t>(generation.algorithm), static_cast<int64_t>(generation.purpose), Octets{generation.blob},
-      Octets{generation.public_key}, Octets{generation.certificate_chain}, absl::ToUnixMicros(generation.created)));
+      Octets{generation.public_key}, Octets{generation.certificate_chain}, absl::ToUnixMicros(generation.created),
+      static_cast<int64_t>(generation.imported), static_cast<int64_t>(generation.left_custody)));
   if (generation.state != GenerationState::kOld) return absl::OkStatus();
   return database_->Run("UPDATE generation SET replaced = ? WHERE uuid = ?", absl::ToUnixMicros(generation.replaced),
                         std::string_view(generation.uuid));

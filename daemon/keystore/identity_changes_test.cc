@@ -93,6 +93,21 @@ TEST_F(IdentityChangesTest, SwitchesGenerationsInOneChangeAndKeepsTheNameOfTheId
   }
 }
 
+TEST_F(IdentityChangesTest, S12RemembersWhichKeysWereImportedAndWhichLeftCustody) {
+  Identity changed = *Talker();
+  changed.generations.push_back(Generation("u-2", 2, GenerationState::kNext));
+  changed.generations[0].left_custody = true;
+  changed.generations[1].imported = true;
+  ASSERT_OK(store_->ReplaceIdentity(Talker(), changed));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(Talker()->generations[0].left_custody);
+    EXPECT_FALSE(Talker()->generations[0].imported);
+    EXPECT_FALSE(Talker()->generations[1].left_custody);
+    EXPECT_TRUE(Talker()->generations[1].imported);
+    Reopen();
+  }
+}
+
 TEST_F(IdentityChangesTest, MakesAUuidForAnotherGenerationWhereThereIsNone) {
   ASSERT_OK(store_->CreateIdentity(*KeyName::Parse("listener"), Generation("", 1, GenerationState::kCurrent)));
   for (const char* name : {"talker", "listener"}) {

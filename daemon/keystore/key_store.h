@@ -39,6 +39,10 @@ struct KeyGeneration {
   std::string certificate_chain;
   // Kept to the microsecond.
   absl::Time created;
+  // Whether it was made elsewhere and imported.
+  bool imported = false;
+  // Whether a key file was given out, with which other programs use the key (S-12).
+  bool left_custody = false;
   // When it became kOld; the infinite past before.
   absl::Time replaced = absl::InfinitePast();
 };

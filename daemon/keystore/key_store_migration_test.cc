@@ -108,6 +108,8 @@ TEST_F(KeyStoreMigrationTest, RevocationListsOfTheFirstSchemaStayWithDefaultOpti
   ASSERT_OK_AND_ASSIGN(const auto identity, store->Find(*KeyName::Parse("talker")));
   EXPECT_EQ(identity->uuid, "u");
   EXPECT_FALSE(identity->disabled);
+  EXPECT_FALSE(identity->current().imported);
+  EXPECT_FALSE(identity->current().left_custody);
   EXPECT_EQ(identity->trust.options, ValidationOptions());
   ASSERT_EQ(identity->trust.revocation_lists.size(), 1U);
   EXPECT_EQ(identity->trust.revocation_lists.front().pem, "l");

@@ -114,7 +114,12 @@ ALTER TABLE generation ADD COLUMN replaced INTEGER;
 CREATE UNIQUE INDEX next_generation ON generation (identity_id) WHERE state = 1;
 )";
 
-constexpr Migration kMigrations[] = {{1, kVersion1}, {2, kVersion2}, {3, kVersion3}, {4, kVersion4}};
+constexpr char kVersion5[] = R"(
+ALTER TABLE generation ADD COLUMN imported INTEGER NOT NULL DEFAULT 0 CHECK (imported IN (0, 1));
+ALTER TABLE generation ADD COLUMN left_custody INTEGER NOT NULL DEFAULT 0 CHECK (left_custody IN (0, 1));
+)";
+
+constexpr Migration kMigrations[] = {{1, kVersion1}, {2, kVersion2}, {3, kVersion3}, {4, kVersion4}, {5, kVersion5}};
 
 // KeepCopy leaves the database as it is in the file `copy`: complete and on the disk, or not there.
 absl::Status KeepCopy(Database& database, const std::string& copy) {

@@ -55,6 +55,8 @@ absl::StatusOr<KeyGeneration> ReadGeneration(const Statement& row) {
   generation.certificate_chain = row.String(8);
   generation.created = absl::FromUnixMicros(row.Integer(9));
   if (generation.state == GenerationState::kOld) generation.replaced = absl::FromUnixMicros(row.Integer(10));
+  generation.imported = row.Integer(11) != 0;
+  generation.left_custody = row.Integer(12) != 0;
   if (!ParseAlgorithm(AlgorithmName(generation.algorithm)).has_value() ||
       !ParsePurpose(PurposeName(generation.purpose)).has_value()) {
     return Damaged(absl::StrCat("key ", generation.uuid, " has an unknown algorithm or purpose"));
@@ -148,11 +150,11 @@ absl::StatusOr<std::shared_ptr<const Identity>> SqliteKeyStore::Load(const KeyNa
 }
 
 absl::Status SqliteKeyStore::LoadGenerations(int64_t row, Identity& identity) {
-  ASSIGN_OR_RETURN(
-      Statement generations,
-      database_->Query("SELECT uuid, number, state, backend_uuid, algorithm, purpose, blob, public_key,"
-                       " certificate_chain, created, replaced FROM generation WHERE identity_id = ? ORDER BY number",
-                       row));
+  ASSIGN_OR_RETURN(Statement generations,
+                   database_->Query("SELECT uuid, number, state, backend_uuid, algorithm, purpose, blob, public_key,"
+                                    " certificate_chain, created, replaced, imported, left_custody FROM generation "
+                                    "WHERE identity_id = ? ORDER BY number",
+                                    row));
   bool has_current = false;
   while (true) {
     ASSIGN_OR_RETURN(const bool more, generations.Step());

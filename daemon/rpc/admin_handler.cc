@@ -1,5 +1,9 @@
 #include "daemon/rpc/admin_handler.h"
 
+#include <string.h>
+
+#include <algorithm>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,12 +14,25 @@
 #include "daemon/rpc/fill_clock.h"
 #include "daemon/rpc/fill_key.h"
 #include "daemon/rpc/fill_revocation_list.h"
+#include "proto/contract/secret_access.h"
+#include "proto/contract/secret_bytes.h"
 #include "proto/contract/status_macros.h"
 
 namespace ddskey {
 namespace {
 
 constexpr size_t kMaxDocument = size_t{64} * 1024;
+
+// TakeSecret moves a secret of a request into locked memory: null if it is empty. What gRPC keeps of the request
+// besides the message is not ours to erase.
+absl::StatusOr<std::shared_ptr<const SecretBytes>> TakeSecret(const std::string& field) {
+  if (field.empty()) return std::shared_ptr<const SecretBytes>();
+  auto secret = SecretBytes::Allocate(std::min(field.size(), kMaxDocument));
+  if (secret.ok()) std::copy_n(field.begin(), secret->size(), secret->Reveal(SecretAccess()).begin());
+  explicit_bzero(const_cast<char*>(field.data()), field.size());
+  if (!secret.ok()) return secret.status();
+  return std::make_shared<const SecretBytes>(*std::move(secret));
+}
 
 std::string JoinPem(const std::vector<Certificate>& certificates) {
   std::string pem;
@@ -93,6 +110,48 @@ grpc::ServerUnaryReactor* AdminHandler::CreateKey(grpc::CallbackServerContext* c
   if (call == nullptr) return reactor;
   custodian_.Create(call->caller(), {request->name(), request->algorithm(), request->backend(), request->purpose()},
                     AnswerKey(call, response));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminHandler::ImportKey(grpc::CallbackServerContext* context,
+                                                  const v1::ImportKeyRequest* request,
+                                                  v1::ImportKeyResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
+  // Erased also if the call is refused.
+  auto private_key = TakeSecret(request->private_key());
+  auto auth = TakeSecret(request->tss2_auth());
+  if (call == nullptr) return reactor;
+  if (!private_key.ok() || !auth.ok()) {
+    call->Finish(private_key.ok() ? auth.status() : private_key.status());
+    return reactor;
+  }
+  custodian_.Import(call->caller(),
+                    {request->name(),
+                     request->backend(),
+                     request->purpose(),
+                     {*std::move(private_key), request->tss2_key(), *std::move(auth)}},
+                    AnswerKey(call, response));
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminHandler::ExportKey(grpc::CallbackServerContext* context,
+                                                  const v1::ExportKeyRequest* request,
+                                                  v1::ExportKeyResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
+  auto auth = TakeSecret(request->auth());
+  if (call == nullptr) return reactor;
+  if (!auth.ok()) {
+    call->Finish(auth.status());
+    return reactor;
+  }
+  custodian_.Export(call->caller(), request->name(), *std::move(auth),
+                    [call, response](absl::StatusOr<std::string> pem) {
+                      if (!pem.ok()) return call->Finish(pem.status());
+                      response->set_tss2_pem(*std::move(pem));
+                      call->Finish(absl::OkStatus());
+                    });
   return reactor;
 }
 

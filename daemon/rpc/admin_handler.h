@@ -44,6 +44,10 @@ class AdminHandler final : public v1::AdminService::CallbackService {
 
   grpc::ServerUnaryReactor* CreateKey(grpc::CallbackServerContext* context, const v1::CreateKeyRequest* request,
                                       v1::CreateKeyResponse* response) override;
+  grpc::ServerUnaryReactor* ImportKey(grpc::CallbackServerContext* context, const v1::ImportKeyRequest* request,
+                                      v1::ImportKeyResponse* response) override;
+  grpc::ServerUnaryReactor* ExportKey(grpc::CallbackServerContext* context, const v1::ExportKeyRequest* request,
+                                      v1::ExportKeyResponse* response) override;
   grpc::ServerUnaryReactor* ListKeys(grpc::CallbackServerContext* context, const v1::ListKeysRequest* request,
                                      v1::ListKeysResponse* response) override;
   grpc::ServerUnaryReactor* GetKey(grpc::CallbackServerContext* context, const v1::GetKeyRequest* request,

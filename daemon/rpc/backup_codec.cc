@@ -27,6 +27,8 @@ void EncodeGeneration(const KeyGeneration& generation, const std::vector<StoredB
   out.set_public_key(generation.public_key);
   out.set_certificate_chain(generation.certificate_chain);
   out.set_created(absl::ToUnixMicros(generation.created));
+  out.set_imported(generation.imported);
+  out.set_left_custody(generation.left_custody);
   if (generation.state == GenerationState::kOld) out.set_replaced(absl::ToUnixMicros(generation.replaced));
 }
 
@@ -47,6 +49,8 @@ absl::StatusOr<KeyGeneration> DecodeGeneration(const v1::BackupGeneration& in) {
   generation.public_key = in.public_key();
   generation.certificate_chain = in.certificate_chain();
   generation.created = absl::FromUnixMicros(in.created());
+  generation.imported = in.imported();
+  generation.left_custody = in.left_custody();
   if (generation.state == GenerationState::kOld) generation.replaced = absl::FromUnixMicros(in.replaced());
   return generation;
 }

@@ -25,6 +25,8 @@ KeyGeneration Generation(uint32_t number, GenerationState state) {
   generation.public_key = "public";
   generation.certificate_chain = "chain";
   generation.created = absl::FromUnixMicros(1'700'000'000'123'456);
+  generation.imported = state == GenerationState::kOld;
+  generation.left_custody = state == GenerationState::kCurrent;
   if (state == GenerationState::kOld) generation.replaced = absl::FromUnixMicros(1'700'000'001'123'456);
   return generation;
 }
@@ -69,6 +71,8 @@ TEST(BackupCodecTest, LosesNothing) {
     EXPECT_EQ(after.certificate_chain, before.certificate_chain);
     EXPECT_EQ(after.created, before.created);
     EXPECT_EQ(after.replaced, before.replaced);
+    EXPECT_EQ(after.imported, before.imported);
+    EXPECT_EQ(after.left_custody, before.left_custody);
     EXPECT_EQ(decoded.backends[i].name, "tpm");
     EXPECT_EQ(decoded.backends[i].kind, "tpm2");
   }

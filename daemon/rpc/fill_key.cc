@@ -25,6 +25,8 @@ void FillGeneration(const GenerationDescription& described, v1::KeyGeneration& o
   out.set_public_key_pem(PublicKeyPem(generation.public_key));
   out.set_created(absl::ToUnixSeconds(generation.created));
   if (generation.state == GenerationState::kOld) out.set_replaced(absl::ToUnixSeconds(generation.replaced));
+  out.set_imported(generation.imported);
+  out.set_left_custody(generation.left_custody);
   if (!described.chain.empty()) FillSummary(described.chain.front(), *out.mutable_certificate());
   out.set_participants(static_cast<uint32_t>(described.participants));
 }
@@ -69,6 +71,8 @@ void FillKey(const KeyDescription& key, v1::Key& out) {
   out.set_created(absl::ToUnixSeconds(generation.created));
   out.set_public_key_sha256(absl::BytesToHexString(key.public_key_digest));
   out.set_public_key_pem(PublicKeyPem(generation.public_key));
+  out.set_imported(generation.imported);
+  out.set_left_custody(generation.left_custody);
   if (!key.chain.empty()) FillCertificate(key, *out.mutable_certificate());
   for (const GenerationDescription& described : key.generations) FillGeneration(described, *out.add_generations());
 }

@@ -1,6 +1,7 @@
 #include "test/conformance/key_backend_conformance.h"
 
 #include <gmock/gmock.h>
+#include <openssl/x509.h>
 
 #include <algorithm>
 #include <atomic>
@@ -10,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "proto/contract/secret_access.h"
+#include "proto/contract/secret_bytes.h"
 #include "test/support/process.h"
 #include "test/support/status_matchers.h"
 
@@ -37,6 +40,17 @@ std::string DigestNumber(int number) {
 std::vector<SignatureScheme> SchemesOf(KeyAlgorithm algorithm) {
   if (!IsRsa(algorithm)) return {SignatureScheme::kEcdsaSha256};
   return {SignatureScheme::kRsaPssSha256, SignatureScheme::kRsaPkcs1Sha256};
+}
+
+// Pkcs8Of is PrivateKeyInfo, DER.
+std::string Pkcs8Of(const EVP_PKEY& key) {
+  PKCS8_PRIV_KEY_INFO* const info = EVP_PKEY2PKCS8(&key);
+  unsigned char* der = nullptr;
+  const int size = i2d_PKCS8_PRIV_KEY_INFO(info, &der);
+  std::string octets(reinterpret_cast<char*>(der), size > 0 ? static_cast<size_t>(size) : 0);
+  OPENSSL_free(der);
+  PKCS8_PRIV_KEY_INFO_free(info);
+  return octets;
 }
 
 KeyAlgorithm Other(KeyAlgorithm algorithm) { return IsRsa(algorithm) ? KeyAlgorithm::kEcP256 : KeyAlgorithm::kRsa2048; }
@@ -72,6 +86,19 @@ absl::StatusOr<SealedKey> KeyBackendConformance::Create(KeyAlgorithm algorithm, 
   return promise.get_future().get();
 }
 
+absl::StatusOr<SealedKey> KeyBackendConformance::Import(const std::string& pkcs8) {
+  ForeignKey key;
+  if (!pkcs8.empty()) {
+    SecretBytes octets = *SecretBytes::Allocate(pkcs8.size());
+    std::ranges::copy(pkcs8, octets.Reveal(SecretAccess()).begin());
+    key.private_key = std::make_shared<const SecretBytes>(std::move(octets));
+  }
+  std::promise<absl::StatusOr<SealedKey>> promise;
+  backend_->SubmitImport(std::move(key), KeyPurpose::kDigest, In(minutes(2)),
+                         [&promise](absl::StatusOr<SealedKey> sealed) { promise.set_value(std::move(sealed)); });
+  return promise.get_future().get();
+}
+
 absl::StatusOr<Signature> KeyBackendConformance::Sign(const SealedKey& key, SignatureScheme scheme,
                                                       const std::string& digest) {
   std::promise<absl::StatusOr<Signature>> promise;
@@ -103,6 +130,26 @@ TEST_P(KeyBackendConformance, SignsWithEveryKeyItCanMakeInEveryScheme) {
     }
   }
   EXPECT_EQ(backend_->Health().signatures, signatures);
+}
+
+TEST_P(KeyBackendConformance, S1TakesPrivateKeysThatWereMadeElsewhereForOnePurpose) {
+  if (backend_->kind() == "fake") GTEST_SKIP() << "the fake takes none";
+  for (const KeyAlgorithm algorithm : Algorithms()) {
+    ASSERT_OK_AND_ASSIGN(const EvpKey key, library_->Generate(algorithm));
+    ASSERT_OK_AND_ASSIGN(const std::string public_key, library_->PublicKeyInfo(*key));
+    ASSERT_OK_AND_ASSIGN(SealedKey sealed, Import(Pkcs8Of(*key)));
+    EXPECT_EQ(sealed.algorithm, algorithm);
+    EXPECT_EQ(sealed.public_key, public_key);
+    for (const SignatureScheme scheme : SchemesOf(algorithm)) {
+      ASSERT_OK_AND_ASSIGN(const Signature signature, Sign(sealed, scheme, kDigest));
+      EXPECT_OK(Verify(sealed, scheme, kDigest, signature));
+    }
+    sealed.purpose = KeyPurpose::kHandshake;
+    EXPECT_THAT(Sign(sealed, SchemesOf(algorithm).front(), kDigest), StatusIs(absl::StatusCode::kDataLoss));
+  }
+  for (const char* nonsense : {"", "0", "-----BEGIN PRIVATE KEY-----"}) {
+    EXPECT_THAT(Import(nonsense), StatusIs(absl::StatusCode::kInvalidArgument)) << nonsense;
+  }
 }
 
 TEST_P(KeyBackendConformance, MakesKeysOfEveryAlgorithm) {

@@ -44,8 +44,9 @@ class KeyBackendConformance : public ::testing::TestWithParam<BackendKind> {
   // Algorithms is what the backend makes, once it has reached its device.
   std::vector<KeyAlgorithm> Algorithms() const;
 
-  // Create and Sign submit, and wait for the completion.
+  // Create, Import (for digests) and Sign submit, and wait for the completion.
   absl::StatusOr<SealedKey> Create(KeyAlgorithm algorithm, KeyPurpose purpose = KeyPurpose::kHandshake);
+  absl::StatusOr<SealedKey> Import(const std::string& pkcs8);
   absl::StatusOr<Signature> Sign(const SealedKey& key, SignatureScheme scheme, const std::string& digest);
   // Verify asks OpenSSL.
   absl::Status Verify(const SealedKey& key, SignatureScheme scheme, const std::string& digest,

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/backend/key_work.h"
+#include "daemon/backend/private_key.h"
 #include "proto/contract/status_macros.h"
 
 namespace ddskey {
@@ -62,6 +63,20 @@ KeyBackend::WorkId SoftwareBackend::SubmitCreate(KeyAlgorithm algorithm, KeyPurp
   return create_queue_.Submit(request, std::move(options), std::move(done)) * 3 + 1;
 }
 
+KeyBackend::WorkId SoftwareBackend::SubmitImport(ForeignKey key, KeyPurpose purpose, WorkOptions options,
+                                                 CreateDone done) {
+  ImportRequest request{std::move(key), purpose};
+  absl::Status check = CheckImport(request);
+  if (check.ok() && request.key.private_key == nullptr) {
+    check = absl::UnimplementedError("a key file of a TPM can be used by the backend of that TPM only");
+  }
+  if (!check.ok()) {
+    done(check);
+    return 0;
+  }
+  return create_queue_.Submit(std::move(request), std::move(options), std::move(done)) * 3 + 1;
+}
+
 KeyBackend::WorkId SoftwareBackend::SubmitSign(SealedKey key, SignatureScheme scheme, std::string digest,
                                                WorkOptions options, SignDone done) {
   SignRequest request{std::move(key), scheme, std::move(digest)};
@@ -101,6 +116,8 @@ void SoftwareBackend::Serve(DeviceQueue& queue) {
     if (!turn.has_value()) continue;
     if (const auto* create = std::get_if<CreateRequest>(&turn->request())) {
       turn->Finish(Make(*create));
+    } else if (const auto* import = std::get_if<ImportRequest>(&turn->request())) {
+      turn->Finish(Import(*import));
     } else {
       turn->Finish(Sign(std::get<SignRequest>(turn->request())));
     }
@@ -110,6 +127,11 @@ void SoftwareBackend::Serve(DeviceQueue& queue) {
 absl::StatusOr<SealedKey> SoftwareBackend::Make(const CreateRequest& request) const {
   ASSIGN_OR_RETURN(const EvpKey key, library_->Generate(request.algorithm));
   return sealer_->Seal(*key, request.algorithm, request.purpose);
+}
+
+absl::StatusOr<SealedKey> SoftwareBackend::Import(const ImportRequest& request) const {
+  ASSIGN_OR_RETURN(const PrivateKey key, ParsePrivateKey(*library_, *request.key.private_key));
+  return sealer_->Seal(*key.key, key.algorithm, request.purpose);
 }
 
 absl::StatusOr<Signature> SoftwareBackend::Sign(const SignRequest& request) {

@@ -40,6 +40,7 @@ class SoftwareBackend : public KeyBackend {
   ~SoftwareBackend() override;
 
   WorkId SubmitCreate(KeyAlgorithm algorithm, KeyPurpose purpose, WorkOptions options, CreateDone done) override;
+  WorkId SubmitImport(ForeignKey key, KeyPurpose purpose, WorkOptions options, CreateDone done) override;
   WorkId SubmitSign(SealedKey key, SignatureScheme scheme, std::string digest, WorkOptions options,
                     SignDone done) override;
   void Cancel(WorkId work) override;
@@ -57,6 +58,7 @@ class SoftwareBackend : public KeyBackend {
 
   void Serve(DeviceQueue& queue);
   absl::StatusOr<SealedKey> Make(const CreateRequest& request) const;
+  absl::StatusOr<SealedKey> Import(const ImportRequest& request) const;
   absl::StatusOr<Signature> Sign(const SignRequest& request);
 
   const std::unique_ptr<CryptoLibrary> library_;

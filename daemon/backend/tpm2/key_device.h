@@ -2,6 +2,7 @@
 #define DAEMON_BACKEND_TPM2_KEY_DEVICE_H_
 
 #include <functional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -30,6 +31,16 @@ class KeyDevice {
 
   // Create makes a key. UNIMPLEMENTED if the device makes none of the algorithm.
   virtual absl::StatusOr<SealedKey> Create(const CreateRequest& request) = 0;
+
+  // Import takes a key that was made elsewhere. UNIMPLEMENTED if the device takes none of that form.
+  virtual absl::StatusOr<SealedKey> Import(const ImportRequest&) {
+    return absl::UnimplementedError("this device takes no keys that were made elsewhere");
+  }
+
+  // Export makes a key file. UNIMPLEMENTED if the device has none.
+  virtual absl::StatusOr<std::string> Export(const ExportRequest&) {
+    return absl::UnimplementedError("this device makes no key files");
+  }
 
   // Sign makes a signature, not checked yet; `meanwhile` is called while the device works, unless the call fails
   // before.

@@ -146,6 +146,21 @@ absl::StatusOr<const StorageKey*> ParentKeys::ForNewKey(TpmChannel& channel) {
   return trust_.Refusal(primary_->name);
 }
 
+absl::StatusOr<const StorageKey*> ParentKeys::ForKeyFile(TPM2_HANDLE handle) const {
+  if (handle != kStorageRoot && handle != TPM2_RH_OWNER) {
+    return absl::InvalidArgumentError("the TSS2 key file names another parent than the storage root key at 0x81000001");
+  }
+  if (!persistent_.has_value()) {
+    return absl::FailedPreconditionError(
+        "this TPM has no storage root key at 0x81000001; make the one that programs with TSS2 key files use: "
+        "tpm2_createprimary -C o -G ecc -a 'restricted|decrypt|fixedtpm|fixedparent|sensitivedataorigin|userwithauth|"
+        "noda' -c srk.ctx && tpm2_evictcontrol -C o -c srk.ctx 0x81000001");
+  }
+  if (persistent_refused_) return StorageRootRefused();
+  if (!trust_.AllowsNewKeys(persistent_->name)) return trust_.Refusal(persistent_->name);
+  return &*persistent_;
+}
+
 bool ParentKeys::GiveUp(const StorageKey& parent) {
   if (!persistent_.has_value() || &*persistent_ != &parent || persistent_refused_) return false;
   persistent_refused_ = true;

@@ -44,6 +44,10 @@ class ParentKeys {
   // ForNewKey is the parent for a new key: the persistent one, unless it was given up or is not trusted.
   absl::StatusOr<const StorageKey*> ForNewKey(TpmChannel& channel);
 
+  // ForKeyFile is the parent of a key file that names `handle`: the persistent key, and never one that is derived, as
+  // other programs derive another. FAILED_PRECONDITION says how to have one.
+  absl::StatusOr<const StorageKey*> ForKeyFile(TPM2_HANDLE handle) const;
+
   // GiveUp takes note that `parent` refused its authorisation value, so that new keys get another parent; false if
   // there is none. Finding out cost nothing, as we use no parents that feed the TPM's lockout.
   bool GiveUp(const StorageKey& parent);

@@ -88,6 +88,25 @@ KeyBackend::WorkId TpmBackend::SubmitCreate(KeyAlgorithm algorithm, KeyPurpose p
   return owner_->queue().Submit(request, std::move(options), std::move(done));
 }
 
+KeyBackend::WorkId TpmBackend::SubmitImport(ForeignKey key, KeyPurpose purpose, WorkOptions options, CreateDone done) {
+  ImportRequest request{std::move(key), purpose};
+  if (const absl::Status check = CheckImport(request); !check.ok()) {
+    done(check);
+    return 0;
+  }
+  return owner_->queue().Submit(std::move(request), std::move(options), std::move(done));
+}
+
+KeyBackend::WorkId TpmBackend::SubmitExport(SealedKey key, std::shared_ptr<const SecretBytes> auth, WorkOptions options,
+                                            ExportDone done) {
+  ExportRequest request{std::move(key), std::move(auth)};
+  if (const absl::Status check = CheckExport(request); !check.ok()) {
+    done(check);
+    return 0;
+  }
+  return owner_->queue().Submit(std::move(request), std::move(options), std::move(done));
+}
+
 KeyBackend::WorkId TpmBackend::SubmitSign(SealedKey key, SignatureScheme scheme, std::string digest,
                                           WorkOptions options, SignDone done) {
   SignRequest request{std::move(key), scheme, std::move(digest)};

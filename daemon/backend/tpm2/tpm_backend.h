@@ -55,6 +55,9 @@ class TpmBackend : public KeyBackend {
   ~TpmBackend() override;
 
   WorkId SubmitCreate(KeyAlgorithm algorithm, KeyPurpose purpose, WorkOptions options, CreateDone done) override;
+  WorkId SubmitImport(ForeignKey key, KeyPurpose purpose, WorkOptions options, CreateDone done) override;
+  WorkId SubmitExport(SealedKey key, std::shared_ptr<const SecretBytes> auth, WorkOptions options,
+                      ExportDone done) override;
   WorkId SubmitSign(SealedKey key, SignatureScheme scheme, std::string digest, WorkOptions options,
                     SignDone done) override;
   void Cancel(WorkId work) override;

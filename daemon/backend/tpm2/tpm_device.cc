@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "daemon/backend/derive_secret.h"
+#include "daemon/backend/tpm2/import_wrapping.h"
 #include "daemon/backend/tpm2/lockout.h"
 #include "daemon/backend/tpm2/session_salt.h"
 #include "daemon/backend/tpm2/templates.h"
@@ -229,7 +230,8 @@ absl::StatusOr<SealedKey> TpmDevice::Create(const CreateRequest& request) {
   return key;
 }
 
-absl::StatusOr<SealedKey> TpmDevice::CreateUnder(const StorageKey& parent, const CreateRequest& request) {
+// NewBlob is the blob of a new key under `parent`, without the key.
+absl::StatusOr<KeyBlob> TpmDevice::NewBlob(const StorageKey& parent) const {
   KeyBlob blob;
   blob.parent = parent.name;
   if (secret_.has_value()) {
@@ -237,6 +239,11 @@ absl::StatusOr<SealedKey> TpmDevice::CreateUnder(const StorageKey& parent, const
     blob.secret_id = secret_->id;
     ASSIGN_OR_RETURN(blob.salt, RandomOctets(library_, kSaltSize));
   }
+  return blob;
+}
+
+absl::StatusOr<SealedKey> TpmDevice::CreateUnder(const StorageKey& parent, const CreateRequest& request) {
+  ASSIGN_OR_RETURN(KeyBlob blob, NewBlob(parent));
   ASSIGN_OR_RETURN(const std::optional<SecretBytes> auth, AuthFor(blob));
   const TPM2B_PUBLIC public_template = KeyTemplate(request.algorithm, request.purpose);
   RETURN_IF_ERROR(MakeRoomUnder(parent));
@@ -285,7 +292,9 @@ absl::StatusOr<std::optional<SecretBytes>> TpmDevice::AuthFor(const KeyBlob& blo
 // CheckBlob holds the label of a key against what the TPM will load.
 absl::StatusOr<KeyBlob> TpmDevice::CheckBlob(const SealedKey& key) const {
   ASSIGN_OR_RETURN(KeyBlob blob, ParseBlob(key.blob));
-  if (!IsFromTemplate(blob.public_area, key.algorithm, key.purpose)) {
+  const bool from_file = AlgorithmOf(blob.public_area) == key.algorithm && CheckTss2PublicArea(blob.public_area).ok();
+  if (!IsFromTemplate(blob.public_area, key.algorithm, key.purpose) &&
+      !IsFromImportTemplate(blob.public_area, key.algorithm, key.purpose) && !from_file) {
     return absl::DataLossError("the stored key is damaged or does not belong to its record");
   }
   const auto info = PublicKeyInfo(library_, blob.public_area);

@@ -15,6 +15,7 @@
 #include "daemon/backend/crypto_library.h"
 #include "daemon/backend/key_backend.h"
 #include "daemon/backend/key_work.h"
+#include "daemon/backend/private_key.h"
 #include "daemon/backend/tpm2/device_monitor.h"
 #include "daemon/backend/tpm2/key_blob.h"
 #include "daemon/backend/tpm2/key_device.h"
@@ -25,6 +26,7 @@
 #include "daemon/backend/tpm2/tpm_channel.h"
 #include "daemon/backend/tpm2/tpm_connection.h"
 #include "daemon/backend/tpm2/tried_values.h"
+#include "daemon/backend/tpm2/tss2_key_file.h"
 #include "proto/contract/secret_bytes.h"
 
 namespace ddskey::tpm {
@@ -63,6 +65,8 @@ class TpmDevice : public KeyDevice {
 
   absl::Status Probe() override;
   absl::StatusOr<SealedKey> Create(const CreateRequest& request) override;
+  absl::StatusOr<SealedKey> Import(const ImportRequest& request) override;
+  absl::StatusOr<std::string> Export(const ExportRequest& request) override;
   absl::StatusOr<Signed> Sign(const SignRequest& request, const std::function<void()>& meanwhile) override;
   void Recover(Recovery recovery) override;
   void Leave() override;
@@ -84,6 +88,15 @@ class TpmDevice : public KeyDevice {
   absl::StatusOr<Loaded*> Load(const SealedKey& key);
   absl::StatusOr<KeyBlob> CheckBlob(const SealedKey& key) const;
   absl::StatusOr<std::optional<SecretBytes>> AuthFor(const KeyBlob& blob) const;
+  absl::StatusOr<KeyBlob> NewBlob(const StorageKey& parent) const;
+  absl::StatusOr<SealedKey> ImportPrivate(const ImportRequest& request);
+  absl::StatusOr<SealedKey> ImportUnder(const StorageKey& parent, const PrivateKey& key, KeyPurpose purpose);
+  absl::StatusOr<SealedKey> ImportFile(const ImportRequest& request);
+  absl::StatusOr<TPM2_HANDLE> LoadFile(const StorageKey& parent, const Tss2KeyFile& file);
+  absl::StatusOr<TPM2B_PRIVATE> ChangeAuth(const StorageKey& parent, TPM2_HANDLE handle,
+                                           const TPM2B_PUBLIC& public_area, const SecretBytes* before,
+                                           const SecretBytes* after);
+  absl::StatusOr<SealedKey> SealLoadable(const KeyBlob& blob, KeyAlgorithm algorithm, KeyPurpose purpose);
   absl::StatusOr<SealedKey> CreateUnder(const StorageKey& parent, const CreateRequest& request);
   absl::Status Protected(const StorageKey& parent, const TpmChannel::Call& call);
   std::string_view ValueOf(const TPM2B_NAME& object) const;

@@ -82,14 +82,25 @@ void TpmOwner::Run() {
 }
 
 void TpmOwner::Do(DeviceQueue::Turn turn) {
-  if (const auto* create = std::get_if<CreateRequest>(&turn.request())) {
+  const auto* const create = std::get_if<CreateRequest>(&turn.request());
+  const auto* const import = std::get_if<ImportRequest>(&turn.request());
+  if (create != nullptr || import != nullptr) {
     CheckPending();
     auto key = Retry<SealedKey>(
-        turn.deadline(), [&] { return device_->Create(*create); },
+        turn.deadline(), [&] { return create != nullptr ? device_->Create(*create) : device_->Import(*import); },
         [this](Recovery recovery, const absl::Status& failure) { Recover(recovery, failure); },
         [&](std::chrono::milliseconds time) { return Pause(time, turn); });
     Note(key.status());
     turn.Finish(std::move(key));
+    return;
+  }
+  if (const auto* const give_out = std::get_if<ExportRequest>(&turn.request())) {
+    CheckPending();
+    auto file = Retry<std::string>(
+        turn.deadline(), [&] { return device_->Export(*give_out); },
+        [this](Recovery recovery, const absl::Status& failure) { Recover(recovery, failure); },
+        [&](std::chrono::milliseconds time) { return Pause(time, turn); });
+    turn.Finish(std::move(file));
     return;
   }
   auto result = Sign(turn);
