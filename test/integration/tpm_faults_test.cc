@@ -113,7 +113,8 @@ TEST_F(TpmFaultsTest, S12ATpmThatIsLockedAgainstGuessingByAnotherProgram) {
   EXPECT_NE(Tool({"tpm2_nvread", "0x1500016", "-P", "right"}), 0) << "the TPM is not locked";
   std::string output;
   EXPECT_TRUE(test::WaitFor([&] {
-    return CtlStatus(output) == 0 && output.find("for 3600 s at most; keys of this daemon go on") != std::string::npos;
+    return CtlStatus(output) == 0 &&
+           output.find("for 3600 s at most; keys that this daemon made go on") != std::string::npos;
   })) << output;
   ExpectGoesOn();
   daemon_->Enroll("made-in-lockout", ca_, {}, "ec-p256", "tpm");

@@ -21,6 +21,8 @@ namespace {
 
 // TPM 2.0 Part 1, 18: tag, size of all, command or response code.
 constexpr size_t kHeader = 10;
+// TPM_RC_FAILURE, without sessions.
+constexpr char kFailure[kHeader] = {'\x80', '\x01', 0, 0, 0, kHeader, 0, 0, 1, 1};
 // Codes of the simulator's protocol.
 constexpr uint32_t kSendCommand = 8;
 constexpr uint32_t kSessionEnd = 20;
@@ -159,7 +161,11 @@ void TpmRelay::ServeDevice() const {
   while (!stopping_) {
     if (!Ready(descriptors_[0])) continue;
     std::string command;
-    if (!ReadMessage(descriptors_[0], command) || !WriteAll(descriptors_[0], Execute(command))) return;
+    if (!ReadMessage(descriptors_[0], command)) return;
+    std::string answer = Execute(command);
+    // A device has no end of a connection to show.
+    if (answer.empty()) answer = std::string(kFailure, sizeof kFailure);
+    if (!WriteAll(descriptors_[0], answer)) return;
   }
 }
 
@@ -184,7 +190,7 @@ bool TpmRelay::AnswerCommand(int client) const {
   std::string command;
   if (!ReadInto(client, command, NumberAt(frame, 1))) return false;
   const std::string answer = Execute(command);
-  return WriteAll(client, Number(static_cast<uint32_t>(answer.size())) + answer + Number(0));
+  return !answer.empty() && WriteAll(client, Number(static_cast<uint32_t>(answer.size())) + answer + Number(0));
 }
 
 bool TpmRelay::AnswerPlatform(int client) {
@@ -194,7 +200,9 @@ bool TpmRelay::AnswerPlatform(int client) {
 
 bool TpmRelay::AnswerBare(int client) const {
   std::string command;
-  return ReadMessage(client, command) && WriteAll(client, Execute(command));
+  if (!ReadMessage(client, command)) return false;
+  const std::string answer = Execute(command);
+  return !answer.empty() && WriteAll(client, answer);
 }
 
 // AnswerControl passes one request on; both it and its answer are short, and come in one piece.

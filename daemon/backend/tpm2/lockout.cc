@@ -63,15 +63,20 @@ std::string Describe(const Lockout& lockout) {
   if (lockout.locked) {
     return absl::StrCat("the TPM is locked against password guessing after ", lockout.failures,
                         " wrong passwords of other programs, ", FreeIn(lockout),
-                        "; keys of this daemon go on; clear it with: tpm2_dictionarylockout -c");
+                        "; keys that this daemon made go on; clear it with: tpm2_dictionarylockout -c");
   }
   if (lockout.failures == 0) return "";
   return absl::StrCat("the TPM has counted ", lockout.failures, " wrong passwords of other programs and locks at ",
-                      lockout.most_failures, "; keys of this daemon do not count and will go on");
+                      lockout.most_failures, "; keys that this daemon made do not count and will go on");
 }
 
 absl::Status MayGuess(const Lockout& lockout) {
   if (!lockout.locked && lockout.failures + 1 < lockout.most_failures) return absl::OkStatus();
+  if (lockout.locked) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the TPM is locked against password guessing, ", FreeIn(lockout),
+                     "; a key that came from a key file without noDA waits; clear it with: tpm2_dictionarylockout -c"));
+  }
   return absl::ResourceExhaustedError(absl::StrCat(
       "another wrong password would lock the TPM, which has counted ", lockout.failures, " of ", lockout.most_failures,
       "; it is not tried, ", FreeIn(lockout), "; clear the count with: tpm2_dictionarylockout -c"));

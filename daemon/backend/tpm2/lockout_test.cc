@@ -32,7 +32,7 @@ TEST(LockoutTest, ReadsWhatTheTpmSays) {
 TEST(LockoutTest, S12SaysHowLongATpmIsLockedAndWhatGoesOn) {
   EXPECT_EQ(Describe(Lockout{false, 0, 32, 7200}), "");
   EXPECT_THAT(Describe(Lockout{false, 4, 32, 7200}), HasSubstr("4 wrong passwords of other programs and locks at 32"));
-  EXPECT_THAT(Describe(Lockout{true, 32, 32, 7200}), HasSubstr("for 7200 s at most; keys of this daemon go on"));
+  EXPECT_THAT(Describe(Lockout{true, 32, 32, 7200}), HasSubstr("for 7200 s at most; keys that this daemon made go on"));
   EXPECT_THAT(Describe(Lockout{true, 32, 32, 0}), HasSubstr("until somebody clears it"));
 }
 
@@ -41,6 +41,9 @@ TEST(LockoutTest, S12StopsBeforeTheTpmDoes) {
   EXPECT_OK(MayGuess(Lockout{false, 30, 32, 7200}));
   EXPECT_THAT(MayGuess(Lockout{false, 31, 32, 7200}),
               StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("for 7200 s at most")));
+  EXPECT_THAT(
+      MayGuess(Lockout{true, 3, 3, 600}),
+      StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("is locked against password guessing, for 600 s")));
   EXPECT_THAT(MayGuess(Lockout{true, 3, 3, 0}),
               StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("tpm2_dictionarylockout -c")));
   EXPECT_FALSE(MayGuess(Lockout{false, 0, 1, 10}).ok()) << "the first failure would lock it";

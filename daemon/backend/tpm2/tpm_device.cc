@@ -176,6 +176,7 @@ absl::Status TpmDevice::Protected(const StorageKey& parent, const TpmChannel::Ca
     suspect_.reset();
     return suspected || IsWrong(parent, object) ? Refused(parent, object, status) : Doubt(object, status);
   }
+  if (const auto raw = RawTss(status); raw.has_value() && TpmCode(*raw) == TPM2_RC_LOCKOUT) return Locked(status);
   if (status.ok()) tried_.Accept(ValueOf(object));
   // Errors that something is done about, as that the TPM is full, are on the way to the second time.
   const bool on_the_way = !status.ok() && RecoveryFor(status) != Recovery::kNone;
@@ -202,6 +203,13 @@ absl::Status TpmDevice::Refused(const StorageKey& parent, const TPM2B_NAME& obje
   // Parents are ParentKeys' to give up.
   if (!SameName(object, parent.name) && !tried_.IsAccepted(ValueOf(object))) tried_.Refuse(ValueOf(object));
   return status;
+}
+
+// Locked says for how long.
+absl::Status TpmDevice::Locked(const absl::Status& status) {
+  ASSIGN_OR_RETURN(const Lockout lockout, ReadLockout(*connection_));
+  const absl::Status locked = MayGuess(lockout);
+  return locked.ok() ? status : locked;
 }
 
 absl::Status TpmDevice::Doubt(const TPM2B_NAME& object, const absl::Status& status) {
@@ -308,6 +316,15 @@ absl::StatusOr<KeyBlob> TpmDevice::CheckBlob(const SealedKey& key) const {
   return blob;
 }
 
+absl::StatusOr<const ReadKeys::Key*> TpmDevice::Read(const SealedKey& key) {
+  if (const ReadKeys::Key* const known = read_.Find(key); known != nullptr) return known;
+  ReadKeys::Key read;
+  ASSIGN_OR_RETURN(read.blob, CheckBlob(key));
+  ASSIGN_OR_RETURN(read.public_key, library_.ParsePublicKeyInfo(key.algorithm, key.public_key));
+  ASSIGN_OR_RETURN(read.name, NameOf(library_, read.blob.public_area));
+  return read_.Keep(key, std::move(read));
+}
+
 absl::StatusOr<TpmDevice::Loaded*> TpmDevice::Load(const SealedKey& key) {
   const auto known =
       std::find_if(loaded_.begin(), loaded_.end(), [&](const Loaded& loaded) { return SameKey(loaded.sealed, key); });
@@ -315,10 +332,9 @@ absl::StatusOr<TpmDevice::Loaded*> TpmDevice::Load(const SealedKey& key) {
     loaded_.splice(loaded_.begin(), loaded_, known);
     return &loaded_.front();
   }
-  ASSIGN_OR_RETURN(const KeyBlob blob, CheckBlob(key));
-  ASSIGN_OR_RETURN(EvpKey public_key, library_.ParsePublicKeyInfo(key.algorithm, key.public_key));
+  ASSIGN_OR_RETURN(const ReadKeys::Key* const read, Read(key));
+  const KeyBlob& blob = read->blob;
   ASSIGN_OR_RETURN(std::optional<SecretBytes> auth, AuthFor(blob));
-  ASSIGN_OR_RETURN(const TPM2B_NAME name, NameOf(library_, blob.public_area));
   ASSIGN_OR_RETURN(const StorageKey* const parent, parents_.Named(*channel_, blob.parent));
   RETURN_IF_ERROR(MakeRoomUnder(*parent));
   TPM2_HANDLE handle = 0;
@@ -346,7 +362,8 @@ absl::StatusOr<TpmDevice::Loaded*> TpmDevice::Load(const SealedKey& key) {
     }
     return DataLoss(loading, "the stored key does not load: it was made by another TPM or is damaged");
   }
-  loaded_.push_front({key, handle, name, blob.parent, std::move(public_key), std::move(auth)});
+  EVP_PKEY_up_ref(read->public_key.get());
+  loaded_.push_front({key, handle, read->name, blob.parent, EvpKey(read->public_key.get()), std::move(auth)});
   return &loaded_.front();
 }
 

@@ -20,6 +20,7 @@
 #include "daemon/backend/tpm2/key_blob.h"
 #include "daemon/backend/tpm2/key_device.h"
 #include "daemon/backend/tpm2/parent_keys.h"
+#include "daemon/backend/tpm2/read_keys.h"
 #include "daemon/backend/tpm2/retry.h"
 #include "daemon/backend/tpm2/root_trust.h"
 #include "daemon/backend/tpm2/session_crypto.h"
@@ -86,6 +87,7 @@ class TpmDevice : public KeyDevice {
   absl::Status AskAlgorithms();
   absl::Status CheckAlgorithm(KeyAlgorithm algorithm) const;
   absl::StatusOr<Loaded*> Load(const SealedKey& key);
+  absl::StatusOr<const ReadKeys::Key*> Read(const SealedKey& key);
   absl::StatusOr<KeyBlob> CheckBlob(const SealedKey& key) const;
   absl::StatusOr<std::optional<SecretBytes>> AuthFor(const KeyBlob& blob) const;
   absl::StatusOr<KeyBlob> NewBlob(const StorageKey& parent) const;
@@ -102,6 +104,7 @@ class TpmDevice : public KeyDevice {
   std::string_view ValueOf(const TPM2B_NAME& object) const;
   bool IsWrong(const StorageKey& parent, const TPM2B_NAME& object);
   absl::Status Refused(const StorageKey& parent, const TPM2B_NAME& object, const absl::Status& status);
+  absl::Status Locked(const absl::Status& status);
   absl::Status Doubt(const TPM2B_NAME& object, const absl::Status& status);
   absl::Status MakeRoom(size_t keys);
   absl::Status MakeRoomUnder(const StorageKey& parent);
@@ -120,6 +123,7 @@ class TpmDevice : public KeyDevice {
   bool ready_ = false;
   // Whether the monitor knows what keys this TPM makes.
   bool asked_algorithms_ = false;
+  ReadKeys read_;
   TriedValues tried_;
   // What refused its authorisation value, since which everything was loaded again.
   std::optional<TPM2B_NAME> suspect_;

@@ -61,6 +61,13 @@ absl::Status CheckFile(const Tss2KeyFile& file, KeyPurpose purpose, const Secret
   return absl::OkStatus();
 }
 
+absl::Status HasPassphrase() {
+  return absl::InvalidArgumentError(
+      "the TSS2 key file is of a key with a passphrase, whatever it says, that feeds the TPM's lockout (no noDA); it "
+      "is "
+      "not tried again before a restart of the daemon");
+}
+
 }  // namespace
 
 absl::StatusOr<SealedKey> TpmDevice::Import(const ImportRequest& request) {
@@ -120,7 +127,9 @@ absl::StatusOr<SealedKey> TpmDevice::ImportFile(const ImportRequest& request) {
   }
   blob.public_area = file.public_area;
   ASSIGN_OR_RETURN(const std::optional<SecretBytes> auth, AuthFor(blob));
-  if (FeedsLockout(file.public_area)) {
+  const bool counts = FeedsLockout(file.public_area);
+  if (counts && tried_.IsWrong(request.key.tss2_key)) return HasPassphrase();
+  if (counts) {
     // That its value is empty is what the file says.
     ASSIGN_OR_RETURN(const Lockout lockout, ReadLockout(*connection_));
     RETURN_IF_ERROR(MayGuess(lockout));
@@ -130,6 +139,10 @@ absl::StatusOr<SealedKey> TpmDevice::ImportFile(const ImportRequest& request) {
   const absl::StatusOr<TPM2B_PRIVATE> changed =
       ChangeAuth(*parent, handle, file.public_area, request.key.tss2_auth.get(), auth.has_value() ? &*auth : nullptr);
   RETURN_IF_ERROR(FromTss(channel_->Flush(handle), "making room in the TPM"));
+  if (counts && IsAuthFailure(changed.status())) {
+    tried_.Refuse(request.key.tss2_key);
+    return HasPassphrase();
+  }
   if (IsAuthFailure(changed.status())) {
     return FromFile(changed.status(), request.key.tss2_auth != nullptr
                                           ? "the passphrase of the TSS2 key file is wrong"

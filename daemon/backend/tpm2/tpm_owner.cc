@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "daemon/backend/key_work.h"
+#include "daemon/backend/tpm2/tss_status.h"
 
 namespace ddskey::tpm {
 namespace {
@@ -174,7 +175,8 @@ void TpmOwner::Recover(Recovery recovery, const absl::Status& failure) {
   }
 }
 
-// Note keeps the health up to date. A key that is damaged says nothing about the TPM.
+// Note keeps the health up to date. A key that is damaged says nothing about the TPM; of a lockout, which stops some
+// keys only, there is a warning.
 void TpmOwner::Note(const absl::Status& status) {
   if (status.ok()) {
     if (!well_) monitor_.SetProblem("");
@@ -184,6 +186,7 @@ void TpmOwner::Note(const absl::Status& status) {
     return;
   }
   if (absl::IsDataLoss(status) || absl::IsInvalidArgument(status) || absl::IsUnimplemented(status)) return;
+  if (absl::IsResourceExhausted(status) && !RawTss(status).has_value()) return;
   well_ = false;
   monitor_.SetProblem(std::string(status.message()));
   next_probe_ = Now() + (RecoveryFor(status) == Recovery::kNone ? kRefusedInterval : probe_backoff_.Next());

@@ -1,25 +1,30 @@
 // What becomes of authorisation values that the TPM refuses: each is tried once, whatever comes after (S-12).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <tss2/tss2_mu.h>
 #include <tss2/tss2_tpm2_types.h>
 
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <future>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "daemon/backend/tpm2/key_blob.h"
 #include "daemon/backend/tpm2/tpm_fixture.h"
+#include "daemon/backend/tpm2/tss2_key_file.h"
 #include "test/support/status_matchers.h"
 
 namespace ddskey::tpm {
 namespace {
 
 using test::StatusIs;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 constexpr auto kRefused = absl::StatusCode::kFailedPrecondition;
@@ -40,6 +45,50 @@ class TpmRefusalTest : public TpmFixture {
     test::Run({"tpm2_getcap", "-T", tpm_.tcti(), "properties-variable"}, &state);
     const size_t at = state.find("TPM2_PT_LOCKOUT_COUNTER: ");
     return at == std::string::npos ? state : state.substr(at, state.find('\n', at) - at);
+  }
+  // KeyFile is that of a key whose refusals count for the lockout, made by another program; it says that the key has no
+  // password.
+  std::string KeyFile(const std::vector<std::string>& password) {
+    const std::string part = dir_.File("public");
+    const std::string sealed = dir_.File("private");
+    std::vector<std::string> create = {"tpm2_create",
+                                       "-C",
+                                       "0x81000001",
+                                       "-G",
+                                       "ecc256",
+                                       "-a",
+                                       "sign|fixedtpm|fixedparent|sensitivedataorigin|userwithauth",
+                                       "-u",
+                                       part,
+                                       "-r",
+                                       sealed};
+    create.insert(create.end(), password.begin(), password.end());
+    EXPECT_EQ(Tool(create), 0);
+    EXPECT_EQ(Tool({"tpm2_flushcontext", "-t"}), 0);
+    Tss2KeyFile file;
+    file.empty_auth = true;
+    file.parent = 0x81000001;
+    const std::string public_octets = test::ReadFile(part);
+    const std::string private_octets = test::ReadFile(sealed);
+    EXPECT_EQ(Tss2_MU_TPM2B_PUBLIC_Unmarshal(reinterpret_cast<const uint8_t*>(public_octets.data()),
+                                             public_octets.size(), nullptr, &file.public_area),
+              TSS2_RC_SUCCESS);
+    EXPECT_EQ(Tss2_MU_TPM2B_PRIVATE_Unmarshal(reinterpret_cast<const uint8_t*>(private_octets.data()),
+                                              private_octets.size(), nullptr, &file.private_area),
+              TSS2_RC_SUCCESS);
+    return *FormatTss2KeyFile(file);
+  }
+  absl::StatusOr<SealedKey> Import(const std::string& file) {
+    std::promise<absl::StatusOr<SealedKey>> made;
+    backend_->SubmitImport({.private_key = nullptr, .tss2_key = file, .tss2_auth = nullptr}, KeyPurpose::kHandshake,
+                           In(std::chrono::minutes(1)),
+                           [&](absl::StatusOr<SealedKey> key) { made.set_value(std::move(key)); });
+    return made.get_future().get();
+  }
+  void LockAt(int failures) {
+    ASSERT_EQ(Tool({"tpm2_dictionarylockout", "--setup-parameters", absl::StrCat("--max-tries=", failures),
+                    "--recovery-time=3600", "--lockout-recovery-time=60"}),
+              0);
   }
   // Works asks for some at once, so that they queue behind each other, and returns what became of them.
   std::vector<absl::Status> Works(const SealedKey& key) {
@@ -103,6 +152,47 @@ TEST_F(TpmRefusalTest, S12AWrongValueOfAKeyIsTriedOnceAndOtherKeysGoOn) {
     tpm_.Restart();
   }
   EXPECT_EQ(Counted(), "TPM2_PT_LOCKOUT_COUNTER: 0x0");
+}
+
+TEST_F(TpmRefusalTest, S12StopsBeforeTheTpmLocksAndSaysForHowLong) {
+  ASSERT_TRUE(MakeStorageRoot());
+  LockAt(2);
+  const std::string one = KeyFile({"-p", "not empty"});
+  const std::string two = KeyFile({"-p", "not empty"});
+  Make();
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_THAT(Import(one), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("passphrase"))) << i;
+    EXPECT_EQ(Counted(), "TPM2_PT_LOCKOUT_COUNTER: 0x1") << "the same file is not tried again";
+  }
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_THAT(Import(two), StatusIs(absl::StatusCode::kResourceExhausted,
+                                      AllOf(HasSubstr("would lock the TPM"), HasSubstr("for 3600 s"))));
+  }
+  EXPECT_EQ(Counted(), "TPM2_PT_LOCKOUT_COUNTER: 0x1");
+  ASSERT_EQ(Tool({"tpm2_dictionarylockout", "-c"}), 0);
+  EXPECT_THAT(Import(two), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("passphrase")));
+  EXPECT_EQ(refusals_, 2);
+}
+
+TEST_F(TpmRefusalTest, S12AKeyThatALockoutStopsSaysForHowLongAndOthersGoOn) {
+  ASSERT_TRUE(MakeStorageRoot());
+  LockAt(2);
+  const std::string file = KeyFile({});
+  ASSERT_EQ(Tool({"tpm2_nvdefine", "0x1500016", "-s", "8", "-p", "right", "-a", "authread|authwrite"}), 0);
+  Make();
+  ASSERT_OK_AND_ASSIGN(const SealedKey imported, Import(file));
+  ASSERT_OK(Sign(imported));
+  ASSERT_OK_AND_ASSIGN(const SealedKey own, Create());
+  backend_.reset();
+  for (int i = 0; i < 3; ++i) EXPECT_NE(Tool({"tpm2_nvread", "0x1500016", "-P", "wrong"}), 0);
+  Make();
+  EXPECT_THAT(Sign(imported),
+              StatusIs(absl::StatusCode::kResourceExhausted, AllOf(HasSubstr("is locked"), HasSubstr("for 3600 s"))));
+  EXPECT_OK(Sign(own));
+  EXPECT_FALSE(Sign(imported).ok());
+  EXPECT_TRUE(backend_->Health().healthy) << backend_->Health().problem;
+  ASSERT_EQ(Tool({"tpm2_dictionarylockout", "-c"}), 0);
+  EXPECT_OK(Sign(imported)) << "a lockout says nothing of the value";
 }
 
 TEST_F(TpmRefusalTest, AValueThatWasAcceptedIsRepeatedWhenARefusalHasAnotherReason) {
