@@ -2,11 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -98,42 +95,6 @@ TEST_F(PrivateKeyFileTest, RefusesFilesWithoutAKey) {
         std::string("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAEC\n-----END ENCRYPTED PRIVATE KEY-----\n")}) {
     EXPECT_THAT(ParsePrivateKeyFile(Secret(text), Nobody), StatusIs(absl::StatusCode::kInvalidArgument)) << text;
   }
-}
-
-TEST_F(PrivateKeyFileTest, S14ReadsRegularFilesOfTheOwnerOfTheFolder) {
-  bool others = true;
-  const std::string path = dir_.Write("a", "content");
-  chmod(path.c_str(), 0600);
-  ASSERT_OK_AND_ASSIGN(const SecretBytes content, ReadOwnersFile(path, &others));
-  EXPECT_EQ(Text(content), "content");
-  EXPECT_FALSE(others);
-  chmod(path.c_str(), 0644);
-  EXPECT_OK(ReadOwnersFile(path, &others));
-  EXPECT_TRUE(others);
-  std::filesystem::create_symlink(path, dir_.File("link"));
-  std::filesystem::create_directory(dir_.File("folder"));
-  ASSERT_EQ(mkfifo(dir_.File("pipe").c_str(), 0600), 0);
-  for (const std::string name : {"link", "folder", "pipe", "nothing", ""}) {
-    EXPECT_FALSE(ReadOwnersFile(dir_.File(name)).ok()) << name;
-  }
-  std::filesystem::create_directory_symlink(dir_.path(), dir_.File("folder/up"));
-  EXPECT_THAT(ReadOwnersFile(dir_.File("folder/up/a")),
-              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("symbolic link")));
-  EXPECT_FALSE(ReadOwnersFile(dir_.Write("empty", "")).ok());
-  EXPECT_FALSE(ReadOwnersFile(dir_.Write("large", std::string(16 * 1024 + 1, 'x'))).ok());
-}
-
-TEST_F(PrivateKeyFileTest, S14DoesNotReadForAUserWhatThatUserMayNotRead) {
-  if (geteuid() != 0) GTEST_SKIP() << "only the superuser takes the place of others";
-  const std::string secret = dir_.Write("secret", "of root");
-  chmod(secret.c_str(), 0600);
-  const std::string home = dir_.File("home");
-  std::filesystem::create_directory(home);
-  std::filesystem::create_hard_link(secret, home + "/key.pem");
-  if (chown(home.c_str(), 65534, 65534) != 0) GTEST_SKIP() << "there is one user only";
-  EXPECT_FALSE(ReadOwnersFile(home + "/key.pem").ok()) << "of another owner, and closed to that user";
-  chmod(secret.c_str(), 0644);
-  EXPECT_FALSE(ReadOwnersFile(home + "/key.pem").ok()) << "of another owner";
 }
 
 }  // namespace

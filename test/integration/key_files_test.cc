@@ -96,17 +96,17 @@ class KeyFilesTest : public ::testing::Test {
       MakeRoom();
     }
   }
-  // MakeRoom removes what tpm2-tools leave in a TPM without a resource manager.
+  // MakeRoom removes what tpm2-tools, and a daemon that was killed, leave in a TPM without a resource manager.
   void MakeRoom() {
     for (const char* what : {"-t", "-l"}) ASSERT_EQ(Tool({"tpm2_flushcontext", what}), 0) << output_;
   }
 
-  // DoAsTold runs the commands that the last output ends its advice `after` with.
-  void DoAsTold(const std::string& after, const std::string& until) {
-    const size_t begin = output_.find(after);
-    ASSERT_NE(begin, std::string::npos) << output_;
-    const size_t end = output_.find(until, begin);
-    const std::string commands = output_.substr(begin + after.size(), end - begin - after.size());
+  // DoAsTold runs the commands that stand in `advice` between `after` and `until`.
+  void DoAsTold(const std::string& advice, const std::string& after, const std::string& until) {
+    const size_t begin = advice.find(after);
+    ASSERT_NE(begin, std::string::npos) << advice;
+    const size_t end = advice.find(until, begin);
+    const std::string commands = advice.substr(begin + after.size(), end - begin - after.size());
     ASSERT_EQ(Tool({"sh", "-ec", "cd " + dir_.path().string() + "; " + commands}), 0) << commands << output_;
     MakeRoom();
   }
@@ -165,6 +165,7 @@ TEST_F(KeyFilesTest, TheDaemonAuthenticatesWithKeysThatTpm2OpensslMade) {
   EXPECT_TRUE(Shake(ec, rsa).ok());
   EXPECT_TRUE(Shake(rsa, ec).ok());
   daemon.Kill();
+  MakeRoom();
   daemon.Start();
   EXPECT_TRUE(Shake(ec, rsa).ok());
 }
@@ -182,7 +183,8 @@ TEST_F(KeyFilesTest, Tpm2OpensslUsesKeysThatTheDaemonMade) {
   }
   ASSERT_EQ(Ctl(daemon, {"key", "list"}), 0);
   EXPECT_THAT(output_, HasSubstr("active, left custody"));
-  EXPECT_EQ(daemon.Stop(), 0);
+  daemon.Kill();
+  MakeRoom();
   const auto request = [&](const std::string& name, const std::string& with) {
     return WithProvider({"req", "-new", "-provider", "default", "-propquery", "?provider=tpm2", "-key", dir_.File(name),
                          "-passin", "pass:" + with, "-subj", "/CN=another program", "-out", dir_.File(name + ".csr")});
@@ -224,13 +226,14 @@ TEST_F(KeyFilesTest, S1ThePurposeOfAKeyGoesWithItsFile) {
 }
 
 TEST_F(KeyFilesTest, S12RefusesKeyFilesWithTheReason) {
-  const std::vector<std::string> p256 = {"-algorithm", "EC", "-pkeyopt", "group:P-256"};
-  Generate("good", p256);
+  Generate("good", {"-algorithm", "EC", "-pkeyopt", "group:P-256"});
   Generate("locked", {"-algorithm", "EC", "-pkeyopt", "group:P-256", "-pkeyopt", "user-auth:correct horse"});
   TestDaemon daemon(TestDaemon::WithTpm(tpm_.tcti()));
   EXPECT_EQ(Import(daemon, "good"), 1);
-  EXPECT_EQ(daemon.Stop(), 0);
-  DoAsTold("TSS2 key files use: ", "\n");
+  const std::string told = output_;
+  daemon.Kill();
+  MakeRoom();
+  DoAsTold(told, "TSS2 key files use: ", "\n");
   const std::vector<std::string> ec = {"-G", "ecc256"};
   Encode("moves", "sign|sensitivedataorigin|userwithauth|noda", ec);
   Encode("decrypts", "decrypt|fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda", ec);
@@ -239,6 +242,11 @@ TEST_F(KeyFilesTest, S12RefusesKeyFilesWithTheReason) {
   const std::string policy = dir_.Write("policy.digest", std::string(32, 'x'));
   Encode("policy", kSigns, {"-G", "ecc256", "-L", policy});
   Encode("policy-alone", "sign|fixedtpm|fixedparent|sensitivedataorigin|noda", {"-G", "ecc256", "-L", policy});
+  ASSERT_EQ(Tool({"tpm2_evictcontrol", "-C", "o", "-c", dir_.File("srk.ctx"), "0x81000002"}), 0) << output_;
+  MakeRoom();
+  Generate("elsewhere", {"-algorithm", "EC", "-pkeyopt", "group:P-256", "-pkeyopt", "parent:0x81000002"});
+  Private("large",
+          "-----BEGIN TSS2 PRIVATE KEY-----\n" + std::string(6000, 'A') + "\n-----END TSS2 PRIVATE KEY-----\n");
   daemon.Start();
   const std::pair<std::string, std::string> kReasons[] = {
       {"locked", "lockout"},
@@ -248,6 +256,8 @@ TEST_F(KeyFilesTest, S12RefusesKeyFilesWithTheReason) {
       {"bound", "bound to one signature scheme"},
       {"policy", "with a policy"},
       {"policy-alone", "needs a policy"},
+      {"elsewhere", "names another parent"},
+      {"large", "larger than 4 KiB"},
   };
   for (const auto& [name, reason] : kReasons) {
     EXPECT_EQ(Import(daemon, name), 1) << name;
@@ -295,9 +305,9 @@ TEST_F(KeyFilesTest, S12GivesOutOnlyWhatOthersCanUse) {
   EXPECT_THAT(output_, HasSubstr("policy"));
   EXPECT_FALSE(std::filesystem::exists(dir_.File("out")));
   // Once its parent is persistent others can find it.
-  EXPECT_EQ(daemon.Stop(), 0);
-  output_ = told;
-  DoAsTold("make it persistent: ", ", and restart");
+  daemon.Kill();
+  MakeRoom();
+  DoAsTold(told, "make it persistent: ", ", and restart");
   daemon.Start();
   const std::string rule = R"(rule { name: "all" effect: ALLOW caller { uid: 0 } key: "*" operation: )";
   daemon.SetPolicy(rule + "[STATUS, STORE_CHECK, KEY_LIST, KEY_EXPORT] }");
