@@ -8,6 +8,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "daemon/custodian/find_identity.h"
 #include "daemon/custodian/parse_trust.h"
 #include "daemon/trust/certificate.h"
 #include "proto/contract/status_macros.h"
@@ -104,8 +105,18 @@ absl::StatusOr<std::string> BackupCustodian::Register(const StoredBackend& backe
   return parts_.keys.RegisterBackend(name, backend.kind);
 }
 
+// CheckKeptOnce makes sure that no key of `identity` is here under another name.
+absl::Status BackupCustodian::CheckKeptOnce(const Identity& identity) const {
+  for (const KeyGeneration& generation : identity.generations) {
+    const absl::Status kept = CheckNotKept(parts_.keys, identity.name, generation.public_key);
+    if (!kept.ok()) return absl::InvalidArgumentError(kept.message());
+  }
+  return absl::OkStatus();
+}
+
 absl::Status BackupCustodian::Add(Identity identity, const std::vector<StoredBackend>& backends) const {
   RETURN_IF_ERROR(CheckContent(identity));
+  RETURN_IF_ERROR(CheckKeptOnce(identity));
   for (size_t i = 0; i < identity.generations.size(); ++i) {
     RETURN_IF_ERROR(CheckBackend(backends[i]));
     ASSIGN_OR_RETURN(identity.generations[i].backend_uuid, Register(backends[i]));

@@ -57,6 +57,7 @@ class BackupCustodian {
  private:
   absl::StatusOr<std::shared_ptr<const Snapshot>> Take(uint64_t snapshot);
   absl::StatusOr<std::string> Register(const StoredBackend& backend) const;
+  absl::Status CheckKeptOnce(const Identity& identity) const;
   absl::Status Add(Identity identity, const std::vector<StoredBackend>& backends) const;
 
   const Parts parts_;

@@ -28,8 +28,9 @@ absl::StatusOr<std::shared_ptr<const Identity>> FindActive(const KeyStore& keys,
   return *std::move(identity);
 }
 
-absl::Status CheckNotKept(const KeyStore& keys, const std::string& public_key) {
+absl::Status CheckNotKept(const KeyStore& keys, const KeyName& name, const std::string& public_key) {
   for (const auto& identity : keys.List()) {
+    if (identity->name.text() == name.text()) continue;
     if (std::ranges::find(identity->generations, public_key, &KeyGeneration::public_key) ==
         identity->generations.end()) {
       continue;

@@ -52,7 +52,7 @@ absl::StatusOr<KeyDescription> KeyCustodian::StoreImported(const KeyName& name, 
                                                            const SealedKey& key) {
   // So that of two imports of one key at once, one sees the other.
   const std::lock_guard lock(importing_);
-  RETURN_IF_ERROR(CheckNotKept(parts_.keys, key.public_key));
+  RETURN_IF_ERROR(CheckNotKept(parts_.keys, name, key.public_key));
   return Store(name, entry, key, /*imported=*/true);
 }
 

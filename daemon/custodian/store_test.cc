@@ -245,6 +245,18 @@ TEST_F(StoreTest, FindsRestoredKeysByTheirDeviceWhateverItsBackendWasCalled) {
   EXPECT_THAT(Restore(before, {"fake (software)", "tpm2"}), StatusIs(kInvalid));
 }
 
+TEST_F(StoreTest, S1RestoresNoKeyThatIsKeptUnderAnotherName) {
+  Identity other = *Find("talker");
+  other.name = *KeyName::Parse("other");
+  other.uuid = "another identity";
+  other.generations.front().uuid = "another key";
+  EXPECT_THAT(Restore(other), StatusIs(kInvalid, HasSubstr("under the name \"talker\"")));
+  ASSERT_OK(keys_->DeleteIdentity(*KeyName::Parse("talker")));
+  EXPECT_THAT(Restore(other), StatusIs(kInvalid, HasSubstr("not purged")));
+  ASSERT_OK(keys_->PurgeIdentity(*KeyName::Parse("talker")));
+  EXPECT_OK(Restore(other));
+}
+
 TEST_F(StoreTest, RestoresNothingThatDoesNotFitTogether) {
   const Identity good = *Find("talker");
   ASSERT_OK(keys_->PurgeIdentity(good.name));

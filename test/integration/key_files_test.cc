@@ -275,6 +275,20 @@ TEST_F(KeyFilesTest, S12RefusesKeyFilesWithTheReason) {
   EXPECT_EQ(Import(daemon, "good"), 0) << output_;
 }
 
+TEST_F(KeyFilesTest, S12AFileThatLiesAboutItsPassphraseCostsOneTryOfTheLockout) {
+  MakeStorageRoot();
+  Encode("liar", "sign|fixedtpm|fixedparent|sensitivedataorigin|userwithauth", {"-G", "ecc256"},
+         /*has_passphrase=*/true);
+  TestDaemon daemon(TestDaemon::WithTpm(tpm_.tcti()));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(Import(daemon, "liar"), 1);
+    EXPECT_THAT(output_, HasSubstr("whatever it says"));
+  }
+  daemon.Kill();
+  ASSERT_EQ(Tool({"tpm2_getcap", "properties-variable"}), 0) << output_;
+  EXPECT_THAT(output_, HasSubstr("TPM2_PT_LOCKOUT_COUNTER: 0x1\n"));
+}
+
 TEST_F(KeyFilesTest, TheDaemonTakesWhatTpm2ToolsEncoded) {
   MakeStorageRoot();
   Encode("plain", kSigns, {"-G", "rsa2048"});

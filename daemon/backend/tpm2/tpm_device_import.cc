@@ -64,8 +64,7 @@ absl::Status CheckFile(const Tss2KeyFile& file, KeyPurpose purpose, const Secret
 absl::Status HasPassphrase() {
   return absl::InvalidArgumentError(
       "the TSS2 key file is of a key with a passphrase, whatever it says, that feeds the TPM's lockout (no noDA); it "
-      "is "
-      "not tried again before a restart of the daemon");
+      "is not tried again before a restart of the daemon");
 }
 
 }  // namespace
