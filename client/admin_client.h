@@ -42,6 +42,9 @@ class AdminClient {
   virtual absl::StatusOr<v1::TrustResponse> InstallOcspResponse(const v1::InstallOcspResponseRequest& request) = 0;
   virtual absl::StatusOr<v1::TrustResponse> SetTrustOptions(const v1::SetTrustOptionsRequest& request) = 0;
   virtual absl::StatusOr<v1::ResetClockResponse> ResetClock(const v1::ResetClockRequest& request) = 0;
+  virtual absl::StatusOr<v1::AttestKeyResponse> AttestKey(const v1::AttestKeyRequest& request) = 0;
+  virtual absl::StatusOr<v1::ActivateCredentialResponse> ActivateCredential(
+      const v1::ActivateCredentialRequest& request) = 0;
   virtual absl::StatusOr<v1::GetStatusResponse> GetStatus(const v1::GetStatusRequest& request) = 0;
 };
 

@@ -133,6 +133,15 @@ absl::StatusOr<v1::ResetClockResponse> SocketAdminClient::ResetClock(const v1::R
   return Call<v1::ResetClockResponse>("ResetClock", request, Repeat::kIfUnknown);
 }
 
+absl::StatusOr<v1::AttestKeyResponse> SocketAdminClient::AttestKey(const v1::AttestKeyRequest& request) {
+  return Call<v1::AttestKeyResponse>("AttestKey", request, Repeat::kIfUnknown);
+}
+
+absl::StatusOr<v1::ActivateCredentialResponse> SocketAdminClient::ActivateCredential(
+    const v1::ActivateCredentialRequest& request) {
+  return Call<v1::ActivateCredentialResponse>("ActivateCredential", request, Repeat::kIfUnknown);
+}
+
 absl::StatusOr<v1::GetStatusResponse> SocketAdminClient::GetStatus(const v1::GetStatusRequest& request) {
   return Call<v1::GetStatusResponse>("GetStatus", request, Repeat::kIfUnknown);
 }

@@ -46,6 +46,9 @@ class SocketAdminClient : public AdminClient {
   absl::StatusOr<v1::TrustResponse> InstallOcspResponse(const v1::InstallOcspResponseRequest& request) override;
   absl::StatusOr<v1::TrustResponse> SetTrustOptions(const v1::SetTrustOptionsRequest& request) override;
   absl::StatusOr<v1::ResetClockResponse> ResetClock(const v1::ResetClockRequest& request) override;
+  absl::StatusOr<v1::AttestKeyResponse> AttestKey(const v1::AttestKeyRequest& request) override;
+  absl::StatusOr<v1::ActivateCredentialResponse> ActivateCredential(
+      const v1::ActivateCredentialRequest& request) override;
   absl::StatusOr<v1::GetStatusResponse> GetStatus(const v1::GetStatusRequest& request) override;
 
  private:

@@ -260,13 +260,16 @@ absl::Status Daemon::Serve(PassedDescriptors& descriptors) {
     return kRetirePause;
   });
   clock_custodian_ = std::make_unique<ClockCustodian>(*pool_, *authorizer_, *clock_);
+  attestation_ =
+      std::make_unique<AttestationCustodian>(AttestationCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_});
   admin_limiter_ = std::make_unique<CallLimiter>(limits);
   authentication_handler_ = std::make_unique<AuthenticationHandler>(application_peers_, *application_limiter_,
                                                                     *authentication_, *reviewer_, *board_);
-  admin_handler_ = std::make_unique<AdminHandler>(
-      admin_peers_, *admin_limiter_,
-      AdminHandler::Custodians{*administration_, *identities_, *trust_, *checker_, *backup_, *clock_custodian_},
-      [this](v1::GetStatusResponse& status) { FillStatus(status); });
+  admin_handler_ =
+      std::make_unique<AdminHandler>(admin_peers_, *admin_limiter_,
+                                     AdminHandler::Custodians{*administration_, *identities_, *trust_, *checker_,
+                                                              *backup_, *clock_custodian_, *attestation_},
+                                     [this](v1::GetStatusResponse& status) { FillStatus(status); });
 
   ASSIGN_OR_RETURN(ListeningSocket application,
                    OpenSocket(descriptors, "ddskeyd", config_.socket(), config_.socket_mode()));

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "daemon/audit/spdlog_audit_log.h"
+#include "daemon/custodian/attestation_custodian.h"
 #include "daemon/custodian/authentication_custodian.h"
 #include "daemon/custodian/authorizer.h"
 #include "daemon/custodian/backend_set.h"
@@ -113,6 +114,7 @@ class Daemon {
   std::unique_ptr<BackupCustodian> backup_;
   std::unique_ptr<TrustCustodian> trust_;
   std::unique_ptr<ClockCustodian> clock_custodian_;
+  std::unique_ptr<AttestationCustodian> attestation_;
   PeerRegistry application_peers_;
   PeerRegistry admin_peers_;
   std::unique_ptr<CallLimiter> admin_limiter_;

@@ -45,6 +45,8 @@ absl::StatusOr<std::unique_ptr<KeyBackend>> OpenTpm(const v1::Config& config, co
                    FindOwn<SecretBytes>(config, backend, "ddskeyd.tpm2-owner-auth", &FindAuthValue));
   ASSIGN_OR_RETURN(options.parent_auth.storage_root,
                    FindOwn<SecretBytes>(config, backend, "ddskeyd.tpm2-parent-auth", &FindAuthValue));
+  ASSIGN_OR_RETURN(options.endorsement_auth,
+                   FindOwn<SecretBytes>(config, backend, "ddskeyd.tpm2-endorsement-auth", &FindAuthValue));
   return TpmBackend::Create(std::move(options));
 }
 

@@ -42,6 +42,10 @@ std::string_view ActionName(Action action) {
       return "KEY_IMPORT";
     case Action::kKeyExport:
       return "KEY_EXPORT";
+    case Action::kAttest:
+      return "ATTEST";
+    case Action::kCredentialActivate:
+      return "CREDENTIAL_ACTIVATE";
   }
   return "UNKNOWN";
 }

@@ -26,6 +26,8 @@ enum class Action {
   kRestore,
   kKeyImport,
   kKeyExport,
+  kAttest,
+  kCredentialActivate,
 };
 
 // ActionName is the name in policy.proto, for example "HANDSHAKE".

@@ -18,7 +18,7 @@ constexpr Action kEveryAction[] = {
     Action::kKeyCreate,          Action::kKeyList,    Action::kKeyDelete,   Action::kCsrCreate,
     Action::kCertificateInstall, Action::kStatus,     Action::kTrustChange, Action::kIdentityRenew,
     Action::kIdentityState,      Action::kStoreCheck, Action::kBackup,      Action::kRestore,
-    Action::kKeyImport,          Action::kKeyExport};
+    Action::kKeyImport,          Action::kKeyExport,  Action::kAttest,      Action::kCredentialActivate};
 
 std::shared_ptr<const Policy> MakePolicy(const std::string& text) {
   auto policy = Policy::Parse(text, "policy.textproto", {});

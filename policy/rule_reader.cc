@@ -65,6 +65,10 @@ std::optional<Action> ActionOf(v1::Operation operation) {
       return Action::kKeyImport;
     case v1::KEY_EXPORT:
       return Action::kKeyExport;
+    case v1::ATTEST:
+      return Action::kAttest;
+    case v1::CREDENTIAL_ACTIVATE:
+      return Action::kCredentialActivate;
     default:
       return std::nullopt;
   }

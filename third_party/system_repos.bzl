@@ -118,6 +118,13 @@ def system_repositories():
         debian_package = "libtss2-dev",
         modules = ["tss2-esys", "tss2-sys", "tss2-tctildr", "tss2-rc", "tss2-mu"],
     )
+
+    # The structures of TPMs alone, for what talks to none.
+    pkg_config_repository(
+        name = "tss2_mu",
+        debian_package = "libtss2-dev",
+        modules = ["tss2-mu"],
+    )
     pkg_config_repository(
         name = "systemd",
         debian_package = "libsystemd-dev",

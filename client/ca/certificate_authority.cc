@@ -24,6 +24,7 @@ constexpr absl::Duration kYear = absl::Hours(24 * 365 + 6);
 
 constexpr char kIndex[] = "index.txt";
 constexpr char kListNumber[] = "crlnumber";
+constexpr char kNonces[] = "nonces.txt";
 constexpr char kDocuments[] = "documents.txt";
 
 std::string NameOf(AuthorityKind kind) { return kind == AuthorityKind::kIdentity ? "identity" : "permissions"; }
@@ -131,6 +132,33 @@ absl::StatusOr<std::string> CertificateAuthority::Certify(const Request& request
   RETURN_IF_ERROR(folder_->Replace(kIndex, index.Format()));
   RETURN_IF_ERROR(folder_->Create(file, certificate, 0644));
   return certificate;
+}
+
+absl::StatusOr<Nonces> CertificateAuthority::ReadNonces() const {
+  // Only identity CAs have any.
+  RETURN_IF_ERROR(folder_->Read(CertificateFile(AuthorityKind::kIdentity), kLargestDocument).status());
+  const auto text = folder_->Read(kNonces, kLargestIndex);
+  if (absl::IsNotFound(text.status())) return Nonces();
+  RETURN_IF_ERROR(text.status());
+  return Nonces::Parse(*text);
+}
+
+absl::StatusOr<std::string> CertificateAuthority::IssueNonce(absl::Time now) {
+  ASSIGN_OR_RETURN(Nonces nonces, ReadNonces());
+  ASSIGN_OR_RETURN(std::string nonce, nonces.Issue(now));
+  RETURN_IF_ERROR(folder_->Replace(kNonces, nonces.Format()));
+  return nonce;
+}
+
+absl::Status CertificateAuthority::CheckNonce(std::string_view nonce, absl::Time now) const {
+  ASSIGN_OR_RETURN(const Nonces nonces, ReadNonces());
+  return nonces.Check(nonce, now);
+}
+
+absl::Status CertificateAuthority::UseNonce(std::string_view nonce, absl::Time now) {
+  ASSIGN_OR_RETURN(Nonces nonces, ReadNonces());
+  RETURN_IF_ERROR(nonces.Use(nonce, now));
+  return folder_->Replace(kNonces, nonces.Format());
 }
 
 absl::StatusOr<std::string> CertificateAuthority::SignDocument(std::string_view xml, const SecretBytes& passphrase,

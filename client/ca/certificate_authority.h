@@ -13,6 +13,7 @@
 #include "client/ca/authority.h"
 #include "client/ca/folder.h"
 #include "client/ca/index.h"
+#include "client/ca/nonces.h"
 #include "client/ca/request.h"
 #include "proto/contract/algorithm.h"
 #include "proto/contract/secret_bytes.h"
@@ -25,6 +26,7 @@ namespace ddskey::ca {
 //   identity_ca.key, permissions_ca.key   their keys, encrypted
 //   index.txt, index.txt.attr, crlnumber  what the identity CA has issued, and the number of its next list
 //   issued/SERIAL.pem                     the certificates
+//   nonces.txt                            the nonces that it has issued for attestations (client/ca/nonces.h)
 //   documents.txt                         what the permissions CA has signed: time, SHA-256 of the XML, kind
 //
 // The folder is locked while an object of it lives.
@@ -49,6 +51,12 @@ class CertificateAuthority {
   absl::StatusOr<std::string> Certify(const Request& request, absl::Time not_after, const SecretBytes& passphrase,
                                       absl::Time now);
 
+  // IssueNonce makes a nonce for an attestation: 32 octets, good once, for an hour. CheckNonce and UseNonce are those
+  // of Nonces.
+  absl::StatusOr<std::string> IssueNonce(absl::Time now);
+  absl::Status CheckNonce(std::string_view nonce, absl::Time now) const;
+  absl::Status UseNonce(std::string_view nonce, absl::Time now);
+
   // SignDocument signs a governance or permissions document. INVALID_ARGUMENT if it is none.
   absl::StatusOr<std::string> SignDocument(std::string_view xml, const SecretBytes& passphrase, absl::Time now);
 
@@ -67,6 +75,7 @@ class CertificateAuthority {
   explicit CertificateAuthority(std::unique_ptr<Folder> folder) : folder_(std::move(folder)) {}
   absl::StatusOr<Authority> OpenAuthority(AuthorityKind kind, const SecretBytes& passphrase) const;
   absl::StatusOr<Index> ReadIndex() const;
+  absl::StatusOr<Nonces> ReadNonces() const;
 
   std::unique_ptr<Folder> folder_;
 };

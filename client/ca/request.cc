@@ -104,6 +104,11 @@ absl::Status CheckSubject(const X509_NAME* subject) {
 
 absl::StatusOr<Request> Request::Parse(std::string_view pem) {
   ASSIGN_OR_RETURN(std::string der, ReadDer(pem));
+  return ParseDer(std::move(der));
+}
+
+absl::StatusOr<Request> Request::ParseDer(std::string der) {
+  if (der.size() > kLargest) return Wrong("is larger than 16 KiB");
   X509_REQ* empty = X509_REQ_new_ex(Library(), nullptr);
   const auto* at = reinterpret_cast<const unsigned char*>(der.data());
   if (d2i_X509_REQ(&empty, &at, static_cast<long>(der.size())) == nullptr) return Wrong("cannot be read");
@@ -115,6 +120,12 @@ absl::StatusOr<Request> Request::Parse(std::string_view pem) {
   RETURN_IF_ERROR(CheckSubject(X509_REQ_get_subject_name(request.get())));
   if (X509_REQ_verify_ex(request.get(), key, Library(), nullptr) != 1) return Wrong("is not signed by its own key");
   return Request(std::move(request), std::move(der));
+}
+
+std::string Request::pem() const {
+  const OpensslPtr<BIO> out(BIO_new(BIO_s_mem()));
+  PEM_write_bio_X509_REQ(out.get(), request_.get());
+  return Written(out.get());
 }
 
 std::string Request::subject_text() const { return NameText(subject()); }

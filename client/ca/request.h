@@ -21,6 +21,9 @@ class Request {
   // subject without or with more than 16 attributes, with an empty one, or with control characters.
   static absl::StatusOr<Request> Parse(std::string_view pem);
 
+  // ParseDer is Parse of what is in such a block.
+  static absl::StatusOr<Request> ParseDer(std::string der);
+
   // subject_text is the subject in the form of RFC 2253, as permissions documents have it.
   std::string subject_text() const;
   // attributes are its parts in order: short name of the type, or its number, and value in UTF-8.
@@ -28,7 +31,8 @@ class Request {
   const X509_NAME* subject() const;
   EVP_PKEY* public_key() const;
 
-  // der is the request as it came: what an attestation names.
+  // pem is the request, and der what it came as: what an attestation names.
+  std::string pem() const;
   const std::string& der() const { return der_; }
   // public_key_der is the SubjectPublicKeyInfo.
   std::string public_key_der() const;

@@ -12,6 +12,7 @@ namespace {
 
 // Marks an error as the user's; the daemon has errors with the same code.
 constexpr absl::string_view kUsage = "ddskey.cli/usage";
+constexpr absl::string_view kUnbound = "ddskey.cli/unbound";
 
 const Option* Find(std::string_view name, std::span<const Option> options) {
   const auto found = std::ranges::find(options, name, &Option::name);
@@ -93,6 +94,14 @@ absl::Status UsageError(std::string_view message) {
 }
 
 bool IsUsageError(const absl::Status& status) { return status.GetPayload(kUsage).has_value(); }
+
+absl::Status Unbound(std::string_view message) {
+  absl::Status status = absl::FailedPreconditionError(std::string(message));
+  status.SetPayload(kUnbound, absl::Cord());
+  return status;
+}
+
+bool IsUnbound(const absl::Status& status) { return status.GetPayload(kUnbound).has_value(); }
 
 std::optional<std::string_view> Nearest(std::string_view word, std::span<const std::string_view> candidates) {
   std::optional<std::string_view> best;

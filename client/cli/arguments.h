@@ -47,6 +47,10 @@ class Arguments {
 absl::Status UsageError(std::string_view message);
 bool IsUsageError(const absl::Status& status);
 
+// Unbound is FAILED_PRECONDITION for an attestation that is UNBOUND, which has an exit status of its own.
+absl::Status Unbound(std::string_view message);
+bool IsUnbound(const absl::Status& status);
+
 // Nearest returns the one of `candidates` that `word` most likely means, or nothing if none is near.
 std::optional<std::string_view> Nearest(std::string_view word, std::span<const std::string_view> candidates);
 

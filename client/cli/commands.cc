@@ -7,12 +7,13 @@ namespace ddskey::cli {
 
 std::span<const Command* const> Commands() {
   static constexpr const Command* kCommands[] = {
-      &kIdentityCreate, &kIdentityList,   &kIdentityShow, &kIdentityRenew, &kIdentityRollback, &kIdentityDisable,
-      &kIdentityEnable, &kIdentityDelete, &kKeyCreate,    &kKeyImport,     &kKeyExportBlob,    &kKeyList,
-      &kKeyShow,        &kKeyDelete,      &kCsr,          &kCertInstall,   &kCertShow,         &kTrustAdd,
-      &kTrustList,      &kTrustRemove,    &kTrustSet,     &kCrlInstall,    &kCrlRemove,        &kCrlList,
-      &kOcspInstall,    &kStoreCheck,     &kBackup,       &kRestore,       &kClockReset,       &kStatus,
-      &kCaInit,         &kCaSign,         &kCaRevoke,     &kCaCrl,
+      &kIdentityCreate, &kIdentityList,    &kIdentityShow,   &kIdentityRenew, &kIdentityRollback, &kIdentityDisable,
+      &kIdentityEnable, &kIdentityDelete,  &kEnroll,         &kEnrollFinish,  &kAttest,           &kAttestVerify,
+      &kAttestWrap,     &kAttestChallenge, &kAttestActivate, &kKeyCreate,     &kKeyImport,        &kKeyExportBlob,
+      &kKeyList,        &kKeyShow,         &kKeyDelete,      &kCsr,           &kCertInstall,      &kCertShow,
+      &kTrustAdd,       &kTrustList,       &kTrustRemove,    &kTrustSet,      &kCrlInstall,       &kCrlRemove,
+      &kCrlList,        &kOcspInstall,     &kStoreCheck,     &kBackup,        &kRestore,          &kClockReset,
+      &kStatus,         &kCaInit,          &kCaNonce,        &kCaSign,        &kCaRevoke,         &kCaCrl,
   };
   return kCommands;
 }

@@ -10,8 +10,14 @@
 namespace ddskey::cli {
 
 // Each command is in a file of its own: kKeyCreate in key_create.cc.
+extern const Command kAttest;
+extern const Command kAttestActivate;
+extern const Command kAttestChallenge;
+extern const Command kAttestVerify;
+extern const Command kAttestWrap;
 extern const Command kCaCrl;
 extern const Command kCaInit;
+extern const Command kCaNonce;
 extern const Command kCaRevoke;
 extern const Command kCaSign;
 extern const Command kBackup;
@@ -21,6 +27,8 @@ extern const Command kCrlInstall;
 extern const Command kCrlRemove;
 extern const Command kCrlList;
 extern const Command kCsr;
+extern const Command kEnroll;
+extern const Command kEnrollFinish;
 extern const Command kIdentityCreate;
 extern const Command kIdentityDelete;
 extern const Command kIdentityDisable;

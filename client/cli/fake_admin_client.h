@@ -49,6 +49,12 @@ struct Script {
   v1::CheckStoreResponse store;
   // By name.
   std::map<std::string, v1::CheckIdentityResponse> checks;
+  v1::AttestKeyRequest attest;
+  v1::AttestKeyResponse attested;
+  v1::ActivateCredentialRequest activate;
+  v1::ActivateCredentialResponse activated;
+  // Whether there is no key.
+  bool missing = false;
   // Identities as they are in the keystore, for GetBackup, and what came back by RestoreIdentity.
   std::vector<v1::BackupIdentity> identities;
   std::vector<v1::BackupIdentity> restored;
@@ -88,6 +94,7 @@ class FakeAdminClient : public AdminClient {
     return Answer(response);
   }
   absl::StatusOr<v1::GetKeyResponse> GetKey(const v1::GetKeyRequest&) override {
+    if (script_.missing) return absl::NotFoundError("there is no such key");
     v1::GetKeyResponse response;
     *response.mutable_key() = script_.key;
     return Answer(response);
@@ -191,6 +198,15 @@ class FakeAdminClient : public AdminClient {
     v1::ResetClockResponse response;
     *response.mutable_clock() = script_.daemon.clock();
     return Answer(response);
+  }
+  absl::StatusOr<v1::AttestKeyResponse> AttestKey(const v1::AttestKeyRequest& request) override {
+    script_.attest = request;
+    return Answer(script_.attested);
+  }
+  absl::StatusOr<v1::ActivateCredentialResponse> ActivateCredential(
+      const v1::ActivateCredentialRequest& request) override {
+    script_.activate = request;
+    return Answer(script_.activated);
   }
   absl::StatusOr<v1::GetStatusResponse> GetStatus(const v1::GetStatusRequest&) override {
     return Answer(script_.daemon);

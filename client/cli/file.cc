@@ -95,6 +95,8 @@ absl::StatusOr<std::string> ReadPermissions(const std::string& path) {
 
 absl::StatusOr<std::string> ReadDocument(const std::string& path) { return ReadBounded(path, kMaxDocument); }
 
+absl::StatusOr<std::string> ReadLargeDocument(const std::string& path) { return ReadBounded(path, kMaxLists); }
+
 absl::StatusOr<std::string> ReadOcspResponse(const std::string& path) {
   auto content = ReadBounded(path, kMaxOcspResponse);
   if (!content.ok()) return content;

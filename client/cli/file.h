@@ -25,6 +25,9 @@ absl::StatusOr<std::string> ReadOcspResponse(const std::string& path);
 // ReadDocument reads any other file of at most 64 KiB with the caller's rights. INVALID_ARGUMENT if it is larger.
 absl::StatusOr<std::string> ReadDocument(const std::string& path);
 
+// ReadLargeDocument is the same for at most 8 MiB.
+absl::StatusOr<std::string> ReadLargeDocument(const std::string& path);
+
 // ReadBackup reads a backup file with the caller's rights, at most 1 GiB.
 absl::StatusOr<std::string> ReadBackup(const std::string& path);
 

@@ -69,6 +69,7 @@ std::string Help() {
       "  1  refused or failed; the message says why\n"
       "  2  the command line is wrong; nothing was done\n"
       "  3  the daemon, or the device behind it, could not be reached or did not answer in time\n"
+      "  4  UNBOUND: an attestation in which everything fits, but that is not known to be of the TPM that it names\n"
       "\nddskeyctl COMMAND --help says more about a command.\n";
   return text;
 }

@@ -29,6 +29,8 @@ std::vector<Option> OptionsOf(const Command* command) {
 // FindCommand looks for the command at the start of what is not an option in `words`, and takes its words out.
 const Command* FindCommand(std::vector<std::string>* words) {
   std::vector<size_t> plain;
+  // Of one word, which may be the first of two.
+  const Command* first = nullptr;
   for (size_t i = 0; i < words->size() && (*words)[i] != "--"; ++i) {
     const std::string& word = (*words)[i];
     const auto global = std::ranges::find_if(GlobalOptions(), [&](const Option& option) {
@@ -43,14 +45,14 @@ const Command* FindCommand(std::vector<std::string>* words) {
     std::string name = (*words)[plain[0]];
     if (plain.size() > 1) name += " " + (*words)[plain[1]];
     const auto found = std::ranges::find_if(Commands(), [&](const Command* command) { return command->name == name; });
-    if (found != Commands().end()) {
-      for (size_t taken = plain.size(); taken-- > 0;)
-        words->erase(words->begin() + static_cast<ptrdiff_t>(plain[taken]));
-      return *found;
-    }
-    if (plain.size() == 2) return nullptr;
+    if (found != Commands().end() && plain.size() == 1) first = *found;
+    if (plain.size() < 2) continue;
+    if (found == Commands().end()) break;
+    for (size_t taken = plain.size(); taken-- > 0;) words->erase(words->begin() + static_cast<ptrdiff_t>(plain[taken]));
+    return *found;
   }
-  return nullptr;
+  if (first != nullptr) words->erase(words->begin() + static_cast<ptrdiff_t>(plain.front()));
+  return first;
 }
 
 absl::Status NoSuchCommand(const Arguments& arguments) {
@@ -143,6 +145,7 @@ std::string_view NextStep(absl::StatusCode code) {
 ExitCode CodeOf(const absl::Status& status) {
   if (status.ok()) return ExitCode::kOk;
   if (IsUsageError(status)) return ExitCode::kUsage;
+  if (IsUnbound(status)) return ExitCode::kUnbound;
   const bool unreachable = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
   return unreachable ? ExitCode::kUnreachable : ExitCode::kFailed;
 }

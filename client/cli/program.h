@@ -21,6 +21,8 @@ enum ExitCode : int {
   kUsage = 2,
   // The daemon, or the device behind it, could not be reached or did not answer in time.
   kUnreachable = 3,
+  // An attestation in which everything fits, but that is not known to be of the TPM that it names.
+  kUnbound = 4,
 };
 
 // Connect makes the client that commands use; `socket` is empty if none was given.

@@ -48,6 +48,16 @@ void DeviceQueue::Turn::Finish(absl::StatusOr<std::string> result) {
   if (done.has_value()) std::get<KeyBackend::ExportDone> (*done)(std::move(result));
 }
 
+void DeviceQueue::Turn::Finish(absl::StatusOr<Attestation> result) {
+  auto done = std::exchange(queue_, nullptr)->TakeDone(entry_.id);
+  if (done.has_value()) std::get<Attester::AttestDone> (*done)(std::move(result));
+}
+
+void DeviceQueue::Turn::Finish(absl::StatusOr<ActivatedSecret> result) {
+  auto done = std::exchange(queue_, nullptr)->TakeDone(entry_.id);
+  if (done.has_value()) std::get<Attester::ActivateDone> (*done)(std::move(result));
+}
+
 void DeviceQueue::Turn::Fail(const absl::Status& error) {
   const auto done = std::exchange(queue_, nullptr)->TakeDone(entry_.id);
   if (done.has_value()) Refuse(*done, error);
@@ -82,6 +92,14 @@ DeviceQueue::WorkId DeviceQueue::Submit(ExportRequest request, WorkOptions optio
 }
 
 DeviceQueue::WorkId DeviceQueue::Submit(SignRequest request, WorkOptions options, KeyBackend::SignDone done) {
+  return SubmitAny(std::move(request), std::move(options), std::move(done));
+}
+
+DeviceQueue::WorkId DeviceQueue::Submit(AttestRequest request, WorkOptions options, Attester::AttestDone done) {
+  return SubmitAny(std::move(request), std::move(options), std::move(done));
+}
+
+DeviceQueue::WorkId DeviceQueue::Submit(ActivateRequest request, WorkOptions options, Attester::ActivateDone done) {
   return SubmitAny(std::move(request), std::move(options), std::move(done));
 }
 

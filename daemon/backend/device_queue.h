@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "daemon/backend/attester.h"
 #include "daemon/backend/fair_queue.h"
 #include "daemon/backend/key_backend.h"
 #include "daemon/backend/key_work.h"
@@ -48,6 +49,8 @@ class DeviceQueue {
     void Finish(absl::StatusOr<SealedKey> result);
     void Finish(absl::StatusOr<Signature> result);
     void Finish(absl::StatusOr<std::string> result);
+    void Finish(absl::StatusOr<Attestation> result);
+    void Finish(absl::StatusOr<ActivatedSecret> result);
     void Fail(const absl::Status& error);
 
    private:
@@ -72,6 +75,8 @@ class DeviceQueue {
   WorkId Submit(ImportRequest request, WorkOptions options, KeyBackend::CreateDone done);
   WorkId Submit(ExportRequest request, WorkOptions options, KeyBackend::ExportDone done);
   WorkId Submit(SignRequest request, WorkOptions options, KeyBackend::SignDone done);
+  WorkId Submit(AttestRequest request, WorkOptions options, Attester::AttestDone done);
+  WorkId Submit(ActivateRequest request, WorkOptions options, Attester::ActivateDone done);
 
   // Cancel completes waiting work with CANCELLED before it returns, and leaves alone what the owner has.
   void Cancel(WorkId id);

@@ -90,6 +90,8 @@ enum class Recognition {
   kUnknown,
 };
 
+class Attester;
+
 // KeyBackend is the boundary between ddskeyd and the device that holds keys. Private keys never cross it in the clear.
 //
 // Work is submitted, never waited for here: each device has an owner thread and a bounded fair queue in front of it. A
@@ -145,6 +147,9 @@ class KeyBackend {
   // both: a backend's name may change, and its keys are found all the same. Answered from memory; the device is asked
   // meanwhile, if that helps. Whether the key opens is for the device to say.
   virtual Recognition Recognize(std::string_view blob) const = 0;
+
+  // attester is the backend itself if its device can prove to others that a key is in it, else null.
+  virtual Attester* attester() { return nullptr; }
 
   // kind is "software", "tpm2" or, for the fake of tests, "fake".
   virtual std::string kind() const = 0;

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "proto/contract/attestation_binding.h"
 
 namespace ddskey {
 namespace {
@@ -16,6 +17,12 @@ constexpr size_t kLargestPrivateKey = 4096;
 constexpr size_t kLargestAuth = 32;
 // For those that are given out.
 constexpr size_t kShortestAuth = 8;
+constexpr size_t kLongestIdentity = 64;
+constexpr uint32_t kRegisters = 24;
+// A hash and its algorithm; the largest hash that TPMs have.
+constexpr size_t kLongestName = 2 + 64;
+// Of an RSA key of 2048 bits.
+constexpr size_t kLongestSeed = 256;
 
 bool Fits(SignatureScheme scheme, KeyAlgorithm algorithm) {
   switch (scheme) {
@@ -91,6 +98,26 @@ absl::Status CheckSign(const SignRequest& request) {
         absl::StrCat("the signature scheme does not fit a key of ", std::string(AlgorithmName(request.key.algorithm))));
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckAttest(const AttestRequest& request) {
+  if (request.nonce.size() != kAttestationNonce || request.csr_sha256.size() != kDigestSize ||
+      request.identity.size() > kLongestIdentity) {
+    return absl::InvalidArgumentError(absl::StrCat("the nonce of an attestation has ", kAttestationNonce, " octets"));
+  }
+  const bool rising = std::ranges::adjacent_find(request.pcrs, std::ranges::greater_equal()) == request.pcrs.end();
+  if (!rising || request.pcrs.empty() || request.pcrs.back() >= kRegisters) {
+    return absl::InvalidArgumentError("platform configuration registers are 0 to 23, each once");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckActivate(const ActivateRequest& request) {
+  if (request.ek_sha256.size() == kDigestSize && request.ak_name.size() <= kLongestName &&
+      request.credential.size() <= kLongestSeed && request.encrypted_seed.size() <= kLongestSeed) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError("this is nothing that was encrypted to a TPM for an attestation key");
 }
 
 }  // namespace ddskey

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "absl/status/status.h"
+#include "daemon/backend/attester.h"
 #include "daemon/backend/key_backend.h"
 #include "proto/contract/algorithm.h"
 
@@ -37,10 +38,12 @@ struct SignRequest {
 };
 
 // KeyRequest is what can be asked of a device.
-using KeyRequest = std::variant<CreateRequest, SignRequest, ImportRequest, ExportRequest>;
+using KeyRequest =
+    std::variant<CreateRequest, SignRequest, ImportRequest, ExportRequest, AttestRequest, ActivateRequest>;
 
 // KeyDone is whom to tell; it fits the request.
-using KeyDone = std::variant<KeyBackend::CreateDone, KeyBackend::SignDone, KeyBackend::ExportDone>;
+using KeyDone = std::variant<KeyBackend::CreateDone, KeyBackend::SignDone, KeyBackend::ExportDone, Attester::AttestDone,
+                             Attester::ActivateDone>;
 
 // Refuse calls `done` with `status`, which is an error.
 void Refuse(const KeyDone& done, const absl::Status& status);
@@ -64,6 +67,11 @@ absl::Status CheckOptions(const WorkOptions& options, std::chrono::steady_clock:
 // CheckSign is the part of SubmitSign's contract that needs no device: INVALID_ARGUMENT unless the digest has 32 octets
 // and the scheme fits the key.
 absl::Status CheckSign(const SignRequest& request);
+
+// CheckAttest and CheckActivate are the parts of the contract of Attester that need no device: INVALID_ARGUMENT for
+// fields that are too long, and for registers that there are not.
+absl::Status CheckAttest(const AttestRequest& request);
+absl::Status CheckActivate(const ActivateRequest& request);
 
 }  // namespace ddskey
 

@@ -51,6 +51,11 @@ void LateBackend::Cancel(WorkId work) {
   if (KeyBackend* const backend = Find(); backend != nullptr) backend->Cancel(work);
 }
 
+Attester* LateBackend::attester() {
+  KeyBackend* const backend = Find();
+  return backend == nullptr ? nullptr : backend->attester();
+}
+
 Recognition LateBackend::Recognize(std::string_view blob) const {
   const KeyBackend* const backend = Find();
   return backend == nullptr ? Recognition::kUnknown : backend->Recognize(blob);

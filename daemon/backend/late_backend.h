@@ -28,6 +28,7 @@ class LateBackend : public KeyBackend {
   WorkId SubmitSign(SealedKey key, SignatureScheme scheme, std::string digest, WorkOptions options,
                     SignDone done) override;
   void Cancel(WorkId work) override;
+  Attester* attester() override;
   Recognition Recognize(std::string_view blob) const override;
   std::string kind() const override { return kind_; }
   std::vector<KeyAlgorithm> algorithms() const override;

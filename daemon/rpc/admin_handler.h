@@ -4,6 +4,7 @@
 #include <functional>
 #include <utility>
 
+#include "daemon/custodian/attestation_custodian.h"
 #include "daemon/custodian/backup_custodian.h"
 #include "daemon/custodian/clock_custodian.h"
 #include "daemon/custodian/identity_custodian.h"
@@ -27,6 +28,7 @@ class AdminHandler final : public v1::AdminService::CallbackService {
     StoreChecker& checker;
     BackupCustodian& backup;
     ClockCustodian& clock;
+    AttestationCustodian& attestation;
   };
 
   // `fill_status` says how the daemon is; it is asked only for callers who may know. All must outlive the handler.
@@ -40,6 +42,7 @@ class AdminHandler final : public v1::AdminService::CallbackService {
         checker_(custodians.checker),
         backup_(custodians.backup),
         clock_(custodians.clock),
+        attestation_(custodians.attestation),
         fill_status_(std::move(fill_status)) {}
 
   grpc::ServerUnaryReactor* CreateKey(grpc::CallbackServerContext* context, const v1::CreateKeyRequest* request,
@@ -108,6 +111,11 @@ class AdminHandler final : public v1::AdminService::CallbackService {
                                             v1::TrustResponse* response) override;
   grpc::ServerUnaryReactor* ResetClock(grpc::CallbackServerContext* context, const v1::ResetClockRequest* request,
                                        v1::ResetClockResponse* response) override;
+  grpc::ServerUnaryReactor* AttestKey(grpc::CallbackServerContext* context, const v1::AttestKeyRequest* request,
+                                      v1::AttestKeyResponse* response) override;
+  grpc::ServerUnaryReactor* ActivateCredential(grpc::CallbackServerContext* context,
+                                               const v1::ActivateCredentialRequest* request,
+                                               v1::ActivateCredentialResponse* response) override;
   grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context, const v1::GetStatusRequest* request,
                                       v1::GetStatusResponse* response) override;
 
@@ -120,6 +128,7 @@ class AdminHandler final : public v1::AdminService::CallbackService {
   StoreChecker& checker_;
   BackupCustodian& backup_;
   ClockCustodian& clock_;
+  AttestationCustodian& attestation_;
   std::function<void(v1::GetStatusResponse&)> fill_status_;
 };
 

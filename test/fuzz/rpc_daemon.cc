@@ -94,6 +94,8 @@ RpcDaemon::RpcDaemon() {
       TrustCustodian::Parts{*pool_, *authorizer_, *keys_, *validator_, changes_, &absl::Now});
   clock_ = *ClockGuard::Open({*keys_, changes_, [] { return absl::Now(); }, &TimeSinceBoot, absl::UnixEpoch()});
   clock_custodian_ = std::make_unique<ClockCustodian>(*pool_, *authorizer_, *clock_);
+  attestation_ =
+      std::make_unique<AttestationCustodian>(AttestationCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_});
   checker_ = std::make_unique<StoreChecker>(
       StoreChecker::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, &absl::Now});
   backup_ = std::make_unique<BackupCustodian>(BackupCustodian::Parts{*pool_, *authorizer_, *keys_});
@@ -102,10 +104,11 @@ RpcDaemon::RpcDaemon() {
   limiter_ = std::make_unique<CallLimiter>(NoLimits());
   authentication_handler_ =
       std::make_unique<AuthenticationHandler>(peers_, *limiter_, *authentication_, *reviewer_, *board_);
-  admin_handler_ = std::make_unique<AdminHandler>(
-      peers_, *limiter_,
-      AdminHandler::Custodians{*administration_, *identities_, *trust_, *checker_, *backup_, *clock_custodian_},
-      [](v1::GetStatusResponse& status) { status.set_version("fuzz"); });
+  admin_handler_ =
+      std::make_unique<AdminHandler>(peers_, *limiter_,
+                                     AdminHandler::Custodians{*administration_, *identities_, *trust_, *checker_,
+                                                              *backup_, *clock_custodian_, *attestation_},
+                                     [](v1::GetStatusResponse& status) { status.set_version("fuzz"); });
   auto socket = ListeningSocket::Bind(dir_.File("socket"), 0600);
   server_ = *RpcServer::Start(*std::move(socket), {.name = "fuzz", .limits = NoLimits()},
                               {authentication_handler_.get(), admin_handler_.get()}, peers_);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "daemon/audit/audit_log.h"
+#include "daemon/custodian/attestation_custodian.h"
 #include "daemon/custodian/authentication_custodian.h"
 #include "daemon/custodian/authorizer.h"
 #include "daemon/custodian/backend_set.h"
@@ -87,6 +88,7 @@ class RpcDaemon {
   std::unique_ptr<TrustCustodian> trust_;
   std::unique_ptr<ClockGuard> clock_;
   std::unique_ptr<ClockCustodian> clock_custodian_;
+  std::unique_ptr<AttestationCustodian> attestation_;
   PeerRegistry peers_;
   std::unique_ptr<CallLimiter> limiter_;
   std::unique_ptr<AuthenticationHandler> authentication_handler_;

@@ -16,8 +16,11 @@ namespace {
 
 }  // namespace
 
-Swtpm::Swtpm() {
+Swtpm::Swtpm() : Swtpm([](const std::string&) {}) {}
+
+Swtpm::Swtpm(const std::function<void(const std::string& state)>& prepare) {
   std::filesystem::create_directory(dir_.path() / "state");
+  prepare(dir_.File("state"));
   Start();
 }
 

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -17,6 +18,8 @@ namespace ddskey::test {
 class Swtpm {
  public:
   Swtpm();
+  // `prepare` puts something into the folder of its state before it starts.
+  explicit Swtpm(const std::function<void(const std::string& state)>& prepare);
   ~Swtpm();
   Swtpm(const Swtpm&) = delete;
   Swtpm& operator=(const Swtpm&) = delete;

@@ -94,6 +94,7 @@ absl::Status HmacSession::Seal(TSS2_SYS_CONTEXT* sys, const Command& command) {
   const std::array<uint8_t, 1> attributes = {static_cast<uint8_t>(TPMA_SESSION_CONTINUESESSION | command.attributes)};
   TSS2L_SYS_AUTH_COMMAND authorisations = {};
   authorisations.count = 1;
+  for (const TPMS_AUTH_COMMAND& further : command.further) authorisations.auths[authorisations.count++] = further;
   TPMS_AUTH_COMMAND& authorisation = authorisations.auths[0];
   authorisation.sessionHandle = handle_;
   authorisation.nonce = nonce_caller_;
@@ -132,7 +133,8 @@ absl::Status HmacSession::CheckAnswer(TSS2_SYS_CONTEXT* sys, const Command& comm
   size_t size = 0;
   const uint8_t* parameters = nullptr;
   // An answer whose tag says that it has no session fails here.
-  if (Tss2_Sys_GetRspAuths(sys, &authorisations) != TSS2_RC_SUCCESS || authorisations.count != 1 ||
+  if (Tss2_Sys_GetRspAuths(sys, &authorisations) != TSS2_RC_SUCCESS ||
+      authorisations.count != 1 + command.further.size() ||
       Tss2_Sys_GetRpBuffer(sys, &size, &parameters) != TSS2_RC_SUCCESS) {
     return NotTheTpms();
   }

@@ -27,11 +27,13 @@ class HmacSession {
   struct Command {
     TPM2_CC code = 0;
     // Names of the handles of the command, the one to be authorised first (TPM 2.0 Part 1, 16).
-    std::span<const TPM2B_NAME> names;
+    std::span<const TPM2B_NAME> names = {};
     // Authorisation value of that handle, with or without its trailing zeros; null if it is empty.
     const SecretBytes* auth = nullptr;
     // TPMA_SESSION_DECRYPT to encrypt the first parameter of the command, TPMA_SESSION_ENCRYPT that of the answer.
     TPMA_SESSION attributes = 0;
+    // Authorisations of further handles: empty passwords, or policy sessions that need no HMAC.
+    std::span<const TPMS_AUTH_COMMAND> further = {};
   };
 
   // NewNonce is a nonce for TPM2_StartAuthSession.

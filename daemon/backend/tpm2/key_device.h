@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "daemon/backend/attester.h"
 #include "daemon/backend/crypto_library.h"
 #include "daemon/backend/key_backend.h"
 #include "daemon/backend/key_work.h"
@@ -45,6 +46,10 @@ class KeyDevice {
   // Sign makes a signature, not checked yet; `meanwhile` is called while the device works, unless the call fails
   // before.
   virtual absl::StatusOr<Signed> Sign(const SignRequest& request, const std::function<void()>& meanwhile) = 0;
+
+  // Attest and Activate do what Attester says.
+  virtual absl::StatusOr<Attestation> Attest(const AttestRequest& request) = 0;
+  virtual absl::StatusOr<ActivatedSecret> Activate(const ActivateRequest& request) = 0;
 
   // Recover does what a failed call asks for.
   virtual void Recover(Recovery recovery) = 0;

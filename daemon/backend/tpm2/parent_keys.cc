@@ -19,14 +19,6 @@ constexpr TPM2_HANDLE kStorageRoot = 0x81000001;
 constexpr TPM2B_DATA kNoData = {};
 constexpr TPML_PCR_SELECTION kNoPcrs = {};
 
-// NameOfHandle is the Name of what has no public area (TPM 2.0 Part 1, 16).
-TPM2B_NAME NameOfHandle(TPM2_HANDLE handle) {
-  TPM2B_NAME name = {};
-  name.size = sizeof(handle);
-  for (size_t i = 0; i < sizeof(handle); ++i) name.name[i] = static_cast<BYTE>(handle >> (8 * (3 - i)));
-  return name;
-}
-
 absl::Status OwnerRefused() {
   return absl::FailedPreconditionError(
       "the TPM refused the owner's authorisation value, and it is not tried again: correct the credential "
@@ -40,6 +32,13 @@ absl::Status StorageRootRefused() {
 }
 
 }  // namespace
+
+TPM2B_NAME NameOfHandle(TPM2_HANDLE handle) {
+  TPM2B_NAME name = {};
+  name.size = sizeof(handle);
+  for (size_t i = 0; i < sizeof(handle); ++i) name.name[i] = static_cast<BYTE>(handle >> (8 * (3 - i)));
+  return name;
+}
 
 bool IsAuthFailure(const absl::Status& status) {
   const auto raw = RawTss(status);

@@ -96,6 +96,9 @@ class ParentKeys {
   std::optional<StorageKey> primary_;
 };
 
+// NameOfHandle is the Name of what has no public area: hierarchies and sessions (TPM 2.0 Part 1, 16).
+TPM2B_NAME NameOfHandle(TPM2_HANDLE handle);
+
 // IsAuthFailure tells whether the TPM refused an authorisation value.
 bool IsAuthFailure(const absl::Status& status);
 

@@ -47,7 +47,8 @@ absl::StatusOr<std::unique_ptr<TpmBackend>> TpmBackend::CreateOn(tpm::TctiOpener
     secret.emplace(tpm::AuthSecret{std::move(options.auth_secret->value), std::move(id)});
   }
   ASSIGN_OR_RETURN(std::unique_ptr<tpm::SessionCrypto> crypto, tpm::SessionCrypto::Create(*library));
-  tpm::DeviceSetup setup{std::move(secret), std::move(options.parent_auth), std::move(trust)};
+  tpm::DeviceSetup setup{std::move(secret), std::move(options.parent_auth), std::move(trust),
+                         std::move(options.endorsement_auth)};
   const CryptoLibrary& used = *library;
   const auto make_device = [&](tpm::DeviceMonitor& monitor, int stop_fd) {
     return std::make_unique<tpm::TpmDevice>(std::move(opener), used, std::move(crypto), std::move(setup), monitor,
@@ -111,6 +112,22 @@ KeyBackend::WorkId TpmBackend::SubmitSign(SealedKey key, SignatureScheme scheme,
                                           WorkOptions options, SignDone done) {
   SignRequest request{std::move(key), scheme, std::move(digest)};
   if (const absl::Status check = CheckSign(request); !check.ok()) {
+    done(check);
+    return 0;
+  }
+  return owner_->queue().Submit(std::move(request), std::move(options), std::move(done));
+}
+
+KeyBackend::WorkId TpmBackend::SubmitAttest(AttestRequest request, WorkOptions options, AttestDone done) {
+  if (const absl::Status check = CheckAttest(request); !check.ok()) {
+    done(check);
+    return 0;
+  }
+  return owner_->queue().Submit(std::move(request), std::move(options), std::move(done));
+}
+
+KeyBackend::WorkId TpmBackend::SubmitActivate(ActivateRequest request, WorkOptions options, ActivateDone done) {
+  if (const absl::Status check = CheckActivate(request); !check.ok()) {
     done(check);
     return 0;
   }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "daemon/backend/attester.h"
 #include "daemon/backend/fair_queue.h"
 #include "daemon/backend/key_backend.h"
 #include "daemon/backend/secret_source.h"
@@ -26,7 +27,7 @@ namespace ddskey {
 //
 // tpm2-tss writes errors to stderr by itself; a process that does not want that sets the environment variable TSS2_LOG
 // to "all+NONE" before its first thread.
-class TpmBackend : public KeyBackend {
+class TpmBackend : public KeyBackend, public Attester {
  public:
   struct Options {
     // See LoaderString for what is allowed.
@@ -36,6 +37,8 @@ class TpmBackend : public KeyBackend {
     std::optional<HostSecret> auth_secret;
     // Authorisation values of the TPM's owner hierarchy and of the storage root key at 0x81000001, if they have any.
     tpm::ParentAuth parent_auth;
+    // Authorisation value of its endorsement hierarchy, if it has one.
+    std::optional<SecretBytes> endorsement_auth;
     // Name of the storage root key that new keys are made under, in hexadecimal; see RootTrust for an empty one.
     std::string storage_root_name;
     // The keys that there are already, whose parents are trusted.
@@ -60,8 +63,11 @@ class TpmBackend : public KeyBackend {
                       ExportDone done) override;
   WorkId SubmitSign(SealedKey key, SignatureScheme scheme, std::string digest, WorkOptions options,
                     SignDone done) override;
+  WorkId SubmitAttest(AttestRequest request, WorkOptions options, AttestDone done) override;
+  WorkId SubmitActivate(ActivateRequest request, WorkOptions options, ActivateDone done) override;
   void Cancel(WorkId work) override;
   Recognition Recognize(std::string_view blob) const override;
+  Attester* attester() override { return this; }
   std::string kind() const override { return "tpm2"; }
   std::vector<KeyAlgorithm> algorithms() const override;
   std::string protection() const override { return protection_; }

@@ -101,6 +101,35 @@ absl::Status TpmChannel::Confirm(TPM2_HANDLE handle, const TPM2B_NAME& name) {
                         }});
 }
 
+absl::Status TpmChannel::Bare(const Call& call) {
+  TSS2_SYS_CONTEXT* const sys = connection_.sys();
+  RETURN_IF_ERROR(FromTss(call.prepare(sys), call.doing));
+  RETURN_IF_ERROR(FromTss(connection_.Transact(call.meanwhile, call.patience), call.doing));
+  return FromTss(call.complete(sys), call.doing);
+}
+
+absl::StatusOr<TPMI_SH_POLICY> TpmChannel::StartPolicy() {
+  ASSIGN_OR_RETURN(const TPM2B_NONCE nonce_caller, HmacSession::NewNonce(library_));
+  const TPM2B_ENCRYPTED_SECRET no_salt = {};
+  TPMT_SYM_DEF symmetric = {};
+  symmetric.algorithm = TPM2_ALG_NULL;
+  TPMI_SH_AUTH_SESSION handle = 0;
+  RETURN_IF_ERROR(Bare({.command = {.code = TPM2_CC_StartAuthSession},
+                        .doing = "starting a policy session with the TPM",
+                        .prepare =
+                            [&](TSS2_SYS_CONTEXT* sys) {
+                              return Tss2_Sys_StartAuthSession_Prepare(sys, TPM2_RH_NULL, TPM2_RH_NULL, &nonce_caller,
+                                                                       &no_salt, TPM2_SE_POLICY, &symmetric,
+                                                                       TPM2_ALG_SHA256);
+                            },
+                        .complete =
+                            [&](TSS2_SYS_CONTEXT* sys) {
+                              TPM2B_NONCE nonce_tpm = {};
+                              return Tss2_Sys_StartAuthSession_Complete(sys, &handle, &nonce_tpm);
+                            }}));
+  return handle;
+}
+
 absl::StatusOr<TPM2B_PUBLIC> TpmChannel::ReadPublic(TPM2_HANDLE handle) {
   constexpr char kDoing[] = "reading the TPM's storage root key";
   RETURN_IF_ERROR(FromTss(Tss2_Sys_ReadPublic_Prepare(connection_.sys(), handle), kDoing));

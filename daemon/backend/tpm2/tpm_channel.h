@@ -68,6 +68,12 @@ class TpmChannel {
   // it.
   absl::Status Confirm(TPM2_HANDLE handle, const TPM2B_NAME& name);
 
+  // Bare does `call` without any authorisation, for commands that need none and carry nothing secret.
+  absl::Status Bare(const Call& call);
+
+  // StartPolicy starts a policy session, which the caller flushes; it has no key of its own, and so no HMACs.
+  absl::StatusOr<TPMI_SH_POLICY> StartPolicy();
+
   // ReadPublic asks for the public area of an object, whose name says whether the answer is worth anything.
   absl::StatusOr<TPM2B_PUBLIC> ReadPublic(TPM2_HANDLE handle);
 

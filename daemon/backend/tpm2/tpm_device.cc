@@ -72,8 +72,8 @@ TpmDevice::TpmDevice(TctiOpener opener, const CryptoLibrary& library, std::uniqu
       secret_(std::move(setup.secret)),
       monitor_(monitor),
       stop_fd_(stop_fd),
-      parents_(library, std::move(setup.parent_auth), std::move(setup.trust),
-               [this] { return MakeRoom(kPlaces - 1); }) {}
+      parents_(library, std::move(setup.parent_auth), std::move(setup.trust), [this] { return MakeRoom(kPlaces - 1); }),
+      endorsement_(library, std::move(setup.endorsement_auth)) {}
 
 void TpmDevice::Leave() {
   if (connection_ == nullptr) return;

@@ -9,14 +9,18 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "daemon/backend/attester.h"
 #include "daemon/backend/crypto_library.h"
 #include "daemon/backend/key_backend.h"
 #include "daemon/backend/key_work.h"
 #include "daemon/backend/private_key.h"
 #include "daemon/backend/tpm2/device_monitor.h"
+#include "daemon/backend/tpm2/endorsement_keys.h"
 #include "daemon/backend/tpm2/key_blob.h"
 #include "daemon/backend/tpm2/key_device.h"
 #include "daemon/backend/tpm2/parent_keys.h"
@@ -44,6 +48,8 @@ struct DeviceSetup {
   std::optional<AuthSecret> secret;
   ParentAuth parent_auth;
   RootTrust trust;
+  // Authorisation value of the endorsement hierarchy; nothing if it is empty.
+  std::optional<SecretBytes> endorsement_auth = {};
 };
 
 // TpmDevice is a TPM.
@@ -69,6 +75,8 @@ class TpmDevice : public KeyDevice {
   absl::StatusOr<SealedKey> Import(const ImportRequest& request) override;
   absl::StatusOr<std::string> Export(const ExportRequest& request) override;
   absl::StatusOr<Signed> Sign(const SignRequest& request, const std::function<void()>& meanwhile) override;
+  absl::StatusOr<Attestation> Attest(const AttestRequest& request) override;
+  absl::StatusOr<ActivatedSecret> Activate(const ActivateRequest& request) override;
   void Recover(Recovery recovery) override;
   void Leave() override;
 
@@ -106,6 +114,19 @@ class TpmDevice : public KeyDevice {
   absl::Status Refused(const StorageKey& parent, const TPM2B_NAME& object, const absl::Status& status);
   absl::Status Locked(const absl::Status& status);
   absl::Status Doubt(const TPM2B_NAME& object, const absl::Status& status);
+  absl::StatusOr<EndorsementKeys::Key> FindEndorsement(const EndorsementKeys::Protect& protect, EndorsementKind kind,
+                                                       std::vector<std::string>& certificates);
+  void Drop(const EndorsementKeys::Key& key, const absl::Status& status);
+  absl::Status Certify(const EndorsementKeys::Protect& protect, const Loaded& loaded,
+                       const EndorsementKeys::Key& signer, const TPM2B_DATA& extra, Attestation& attestation);
+  absl::Status Quote(const EndorsementKeys::Protect& protect, const EndorsementKeys::Key& signer,
+                     const TPM2B_DATA& extra, const std::vector<uint32_t>& pcrs, Attestation& attestation);
+  absl::StatusOr<std::vector<std::pair<uint32_t, std::string>>> ReadRegisters(const std::vector<uint32_t>& pcrs);
+  absl::StatusOr<ActivatedSecret> ActivateWith(const EndorsementKeys::Protect& protect,
+                                               const EndorsementKeys::Key& endorsement, const ActivateRequest& request);
+  absl::StatusOr<ActivatedSecret> ActivateFor(const EndorsementKeys::Protect& protect,
+                                              const EndorsementKeys::Key& endorsement,
+                                              const EndorsementKeys::Key& signer, const ActivateRequest& request);
   absl::Status MakeRoom(size_t keys);
   absl::Status MakeRoomUnder(const StorageKey& parent);
   void FlushAll();
@@ -120,6 +141,7 @@ class TpmDevice : public KeyDevice {
   std::unique_ptr<TpmConnection> connection_;
   std::unique_ptr<TpmChannel> channel_;
   ParentKeys parents_;
+  EndorsementKeys endorsement_;
   bool ready_ = false;
   // Whether the monitor knows what keys this TPM makes.
   bool asked_algorithms_ = false;

@@ -104,6 +104,12 @@ void TpmOwner::Do(DeviceQueue::Turn turn) {
     turn.Finish(std::move(file));
     return;
   }
+  if (const auto* attest = std::get_if<AttestRequest>(&turn.request())) {
+    return DoOnce<Attestation>(turn, [&] { return device_->Attest(*attest); });
+  }
+  if (const auto* activate = std::get_if<ActivateRequest>(&turn.request())) {
+    return DoOnce<ActivatedSecret>(turn, [&] { return device_->Activate(*activate); });
+  }
   auto result = Sign(turn);
   // In case the TPM never got to work meanwhile.
   CheckPending();
@@ -112,6 +118,17 @@ void TpmOwner::Do(DeviceQueue::Turn turn) {
   } else {
     turn.Fail(result.status());
   }
+}
+
+// DoOnce does work of which there is little. What the TPM has against it says nothing about the TPM's health.
+template <typename Result, typename Attempt>
+void TpmOwner::DoOnce(DeviceQueue::Turn& turn, Attempt attempt) {
+  CheckPending();
+  auto result = Retry<Result>(
+      turn.deadline(), attempt, [this](Recovery recovery, const absl::Status& failure) { Recover(recovery, failure); },
+      [&](std::chrono::milliseconds time) { return Pause(time, turn); });
+  if (!absl::IsFailedPrecondition(result.status())) Note(result.status());
+  turn.Finish(std::move(result));
 }
 
 absl::StatusOr<KeyDevice::Signed> TpmOwner::Sign(const DeviceQueue::Turn& turn) {

@@ -64,6 +64,8 @@ class TpmOwner {
            const FairQueue::Options& queue, std::chrono::milliseconds probe_interval);
 
   void Do(DeviceQueue::Turn turn);
+  template <typename Result, typename Attempt>
+  void DoOnce(DeviceQueue::Turn& turn, Attempt attempt);
   absl::StatusOr<KeyDevice::Signed> Sign(const DeviceQueue::Turn& turn);
   void CheckPending();
   void SignAgain(DeviceQueue::Turn turn);

@@ -43,6 +43,8 @@ class LyingDevice : public KeyDevice {
     EVP_PKEY_up_ref(&key_);
     return Signed{*std::move(signature), EvpKey(&key_)};
   }
+  absl::StatusOr<Attestation> Attest(const AttestRequest&) override { return Attestation(); }
+  absl::StatusOr<ActivatedSecret> Activate(const ActivateRequest&) override { return ActivatedSecret(); }
   void Recover(Recovery) override {}
   void Leave() override {}
 
