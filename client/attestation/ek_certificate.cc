@@ -4,7 +4,6 @@
 #include <openssl/pem.h>
 #include <openssl/x509_vfy.h>
 
-#include <algorithm>
 #include <memory>
 
 #include "absl/strings/str_cat.h"

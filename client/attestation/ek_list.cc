@@ -1,7 +1,6 @@
 #include "client/attestation/ek_list.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"

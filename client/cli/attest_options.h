@@ -1,7 +1,6 @@
 #ifndef CLIENT_CLI_ATTEST_OPTIONS_H_
 #define CLIENT_CLI_ATTEST_OPTIONS_H_
 
-#include <array>
 #include <string>
 #include <string_view>
 
