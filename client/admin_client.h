@@ -29,6 +29,8 @@ class AdminClient {
   virtual absl::StatusOr<v1::IdentityResponse> AbandonRenewal(const v1::AbandonRenewalRequest& request) = 0;
   virtual absl::StatusOr<v1::IdentityResponse> RollBackIdentity(const v1::RollBackIdentityRequest& request) = 0;
   virtual absl::StatusOr<v1::IdentityResponse> SetIdentityState(const v1::SetIdentityStateRequest& request) = 0;
+  virtual absl::StatusOr<v1::IdentityResponse> ApprovePcrs(const v1::ApprovePcrsRequest& request) = 0;
+  virtual absl::StatusOr<v1::UnlockBackendResponse> UnlockBackend(const v1::UnlockBackendRequest& request) = 0;
   virtual absl::StatusOr<v1::CheckStoreResponse> CheckStore(const v1::CheckStoreRequest& request) = 0;
   virtual absl::StatusOr<v1::CheckIdentityResponse> CheckIdentity(const v1::CheckIdentityRequest& request) = 0;
   virtual absl::StatusOr<v1::GetBackupResponse> GetBackup(const v1::GetBackupRequest& request) = 0;

@@ -81,6 +81,14 @@ absl::StatusOr<v1::IdentityResponse> SocketAdminClient::SetIdentityState(const v
   return Call<v1::IdentityResponse>("SetIdentityState", request, Repeat::kIfUnknown);
 }
 
+absl::StatusOr<v1::IdentityResponse> SocketAdminClient::ApprovePcrs(const v1::ApprovePcrsRequest& request) {
+  return Call<v1::IdentityResponse>("ApprovePcrs", request, Repeat::kIfUnknown);
+}
+
+absl::StatusOr<v1::UnlockBackendResponse> SocketAdminClient::UnlockBackend(const v1::UnlockBackendRequest& request) {
+  return Call<v1::UnlockBackendResponse>("UnlockBackend", request, Repeat::kNever);
+}
+
 absl::StatusOr<v1::CheckStoreResponse> SocketAdminClient::CheckStore(const v1::CheckStoreRequest& request) {
   return Call<v1::CheckStoreResponse>("CheckStore", request, Repeat::kIfUnknown);
 }

@@ -34,6 +34,8 @@ class SocketAdminClient : public AdminClient {
   absl::StatusOr<v1::IdentityResponse> AbandonRenewal(const v1::AbandonRenewalRequest& request) override;
   absl::StatusOr<v1::IdentityResponse> RollBackIdentity(const v1::RollBackIdentityRequest& request) override;
   absl::StatusOr<v1::IdentityResponse> SetIdentityState(const v1::SetIdentityStateRequest& request) override;
+  absl::StatusOr<v1::IdentityResponse> ApprovePcrs(const v1::ApprovePcrsRequest& request) override;
+  absl::StatusOr<v1::UnlockBackendResponse> UnlockBackend(const v1::UnlockBackendRequest& request) override;
   absl::StatusOr<v1::CheckStoreResponse> CheckStore(const v1::CheckStoreRequest& request) override;
   absl::StatusOr<v1::CheckIdentityResponse> CheckIdentity(const v1::CheckIdentityRequest& request) override;
   absl::StatusOr<v1::GetBackupResponse> GetBackup(const v1::GetBackupRequest& request) override;

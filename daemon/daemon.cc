@@ -27,6 +27,7 @@
 #include "daemon/rpc/limits.h"
 #include "daemon/service/logging.h"
 #include "daemon/trust/ocsp_response.h"
+#include "proto/contract/auth_kind.h"
 #include "proto/contract/status_macros.h"
 #include "proto/contract/version.h"
 
@@ -41,6 +42,8 @@ constexpr std::chrono::milliseconds kLook(1000);
 constexpr int kLooksUntilExpiry = 60;
 // What has longer than this is not listed in the status, unless it is a certificate.
 constexpr int64_t kSoonDays = 30;
+// The most keys that the status names as not usable.
+constexpr int kMostKeyProblems = 100;
 constexpr char kRootsName[] = "ticket-roots";
 
 absl::Status MakeFolder(const std::string& path, mode_t mode) {
@@ -91,6 +94,19 @@ void FillListFile(const FileLists::State& state, v1::RevocationListFileStatus& o
   for (const std::string& pattern : state.file.keys) out.add_keys(pattern);
   for (const RevocationList& list : state.lists) FillRevocationList(list, *out.add_lists());
   out.set_problem(state.problem);
+}
+
+// FillKeyProblems says which keys of an identity could not be used, although their backends work.
+void FillKeyProblems(const Identity& identity, const BackendSet& backends, v1::GetStatusResponse& status) {
+  for (const KeyGeneration& generation : identity.generations) {
+    const auto entry = backends.FindForKey(generation.backend_uuid, generation.blob);
+    const std::string problem = entry.ok() ? (*entry)->backend->KeyProblem(generation.public_key) : "";
+    if (problem.empty() || status.key_problems_size() >= kMostKeyProblems) continue;
+    v1::KeyProblem& out = *status.add_key_problems();
+    out.set_key_name(identity.name.text());
+    out.set_generation(generation.number);
+    out.set_problem(problem);
+  }
 }
 
 void FillOcspResponse(const Identity& identity, absl::Time now, v1::GetStatusResponse& status) {
@@ -330,6 +346,7 @@ void Daemon::FillStatus(v1::GetStatusResponse& status) const {
     status.set_keys(status.keys() + 1);
     status.set_unusable_keys(status.unusable_keys() + (backends_->Holds(key.backend_uuid, key.blob) ? 0 : 1));
     FillOcspResponse(*identity, clock_->Now(), status);
+    FillKeyProblems(*identity, *backends_, status);
   }
   status.set_policy_rules(static_cast<uint32_t>(authorizer_->policy()->rule_count()));
   if (access(config_.policy_file().c_str(), F_OK) == 0) status.set_policy_file(config_.policy_file());
@@ -358,6 +375,7 @@ void Daemon::FillStatus(v1::GetStatusResponse& status) const {
     out.set_queue_length(static_cast<uint32_t>(health.queue_length));
     out.set_queue_limit(static_cast<uint32_t>(health.queue_limit));
     out.set_signatures(health.signatures);
+    for (const AuthKind kind : health.waits_for) out.add_waits_for(std::string(AuthKindName(kind)));
     out.set_warning(health.warning);
     for (const KeyAlgorithm algorithm : entry.backend->algorithms()) {
       out.add_algorithms(std::string(AlgorithmName(algorithm)));

@@ -46,6 +46,10 @@ std::string_view ActionName(Action action) {
       return "ATTEST";
     case Action::kCredentialActivate:
       return "CREDENTIAL_ACTIVATE";
+    case Action::kPcrApprove:
+      return "PCR_APPROVE";
+    case Action::kBackendUnlock:
+      return "BACKEND_UNLOCK";
   }
   return "UNKNOWN";
 }

@@ -28,6 +28,8 @@ enum class Action {
   kKeyExport,
   kAttest,
   kCredentialActivate,
+  kPcrApprove,
+  kBackendUnlock,
 };
 
 // ActionName is the name in policy.proto, for example "HANDSHAKE".

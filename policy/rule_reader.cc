@@ -69,6 +69,10 @@ std::optional<Action> ActionOf(v1::Operation operation) {
       return Action::kAttest;
     case v1::CREDENTIAL_ACTIVATE:
       return Action::kCredentialActivate;
+    case v1::PCR_APPROVE:
+      return Action::kPcrApprove;
+    case v1::BACKEND_UNLOCK:
+      return Action::kBackendUnlock;
     default:
       return std::nullopt;
   }

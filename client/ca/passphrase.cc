@@ -18,38 +18,58 @@ namespace ddskey::ca {
 namespace {
 
 constexpr size_t kLongest = 1024;
+constexpr size_t kLongestSecret = 4096;
 
 // Line is a line in the making, in locked memory; one octet more than a passphrase may have.
 class Line {
  public:
-  static absl::StatusOr<Line> Make() {
-    ASSIGN_OR_RETURN(SecretBytes octets, SecretBytes::Allocate(kLongest + 1));
+  static absl::StatusOr<Line> Make(size_t longest = kLongest) {
+    ASSIGN_OR_RETURN(SecretBytes octets, SecretBytes::Allocate(longest + 1));
     return Line(std::move(octets));
   }
 
   // ReadFrom reads up to the end of the line.
   absl::StatusOr<SecretBytes> ReadFrom(int fd, const std::string& from, size_t shortest) {
+    ASSIGN_OR_RETURN(size_t size, Fill(fd, from, true));
+    const std::span<const uint8_t> octets = octets_.Reveal(SecretAccess());
+    if (size > 0 && octets[size - 1] == '\r') --size;
+    if (size < shortest || size > kLongest) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("a passphrase has ", shortest, " to ", kLongest, " characters; that of ", from, " has not"));
+    }
+    return Take(size);
+  }
+
+  // ReadAllFrom reads up to the end.
+  absl::StatusOr<SecretBytes> ReadAllFrom(int fd, const std::string& from) {
+    ASSIGN_OR_RETURN(const size_t size, Fill(fd, from, false));
+    if (size > 0 && size < octets_.size()) return Take(size);
+    return absl::InvalidArgumentError(absl::StrCat(from, " has not 1 to ", octets_.size() - 1, " octets"));
+  }
+
+ private:
+  explicit Line(SecretBytes octets) : octets_(std::move(octets)) {}
+
+  // Fill reads octets, one after the other, and returns how many.
+  absl::StatusOr<size_t> Fill(int fd, const std::string& from, bool one_line) {
     const std::span<uint8_t> octets = octets_.Reveal(SecretAccess());
     size_t size = 0;
     while (size < octets.size()) {
       const ssize_t got = read(fd, octets.data() + size, 1);
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) return absl::FailedPreconditionError(absl::StrCat("cannot read ", from, ": ", std::strerror(errno)));
-      if (got == 0 || octets[size] == '\n') break;
+      if (got == 0 || (one_line && octets[size] == '\n')) break;
       ++size;
     }
-    if (size > 0 && octets[size - 1] == '\r') --size;
-    if (size < shortest || size > kLongest) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("a passphrase has ", shortest, " to ", kLongest, " characters; that of ", from, " has not"));
-    }
-    ASSIGN_OR_RETURN(SecretBytes passphrase, SecretBytes::Allocate(size));
-    std::copy_n(octets.begin(), size, passphrase.Reveal(SecretAccess()).begin());
-    return passphrase;
+    return size;
   }
 
- private:
-  explicit Line(SecretBytes octets) : octets_(std::move(octets)) {}
+  absl::StatusOr<SecretBytes> Take(size_t size) {
+    ASSIGN_OR_RETURN(SecretBytes taken, SecretBytes::Allocate(size));
+    std::copy_n(octets_.Reveal(SecretAccess()).begin(), size, taken.Reveal(SecretAccess()).begin());
+    return taken;
+  }
+
   SecretBytes octets_;
 };
 
@@ -76,20 +96,35 @@ class Silence {
   bool good_;
 };
 
-}  // namespace
-
-absl::StatusOr<SecretBytes> ReadPassphraseFile(const std::string& path, size_t shortest) {
+// ReadOwn reads, with `read`, a file that nobody else may read.
+template <typename Read>
+absl::StatusOr<SecretBytes> ReadOwn(const std::string& path, Read read) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
   if (fd < 0) return absl::FailedPreconditionError(absl::StrCat("cannot read ", path, ": ", std::strerror(errno)));
   struct stat about = {};
-  absl::StatusOr<SecretBytes> passphrase = absl::PermissionDeniedError(absl::StrCat(
+  absl::StatusOr<SecretBytes> secret = absl::PermissionDeniedError(absl::StrCat(
       path, " must belong to the user who runs this, or to root, and be closed to others: chmod 600 ", path));
   if (fstat(fd, &about) == 0 && (about.st_uid == geteuid() || about.st_uid == 0) && (about.st_mode & 077) == 0) {
-    absl::StatusOr<Line> line = Line::Make();
-    passphrase = line.ok() ? line->ReadFrom(fd, path, shortest) : line.status();
+    secret = read(fd);
   }
   close(fd);
-  return passphrase;
+  return secret;
+}
+
+}  // namespace
+
+absl::StatusOr<SecretBytes> ReadPassphraseFile(const std::string& path, size_t shortest) {
+  return ReadOwn(path, [&](int fd) -> absl::StatusOr<SecretBytes> {
+    ASSIGN_OR_RETURN(Line line, Line::Make());
+    return line.ReadFrom(fd, path, shortest);
+  });
+}
+
+absl::StatusOr<SecretBytes> ReadSecretFile(const std::string& path) {
+  return ReadOwn(path, [&](int fd) -> absl::StatusOr<SecretBytes> {
+    ASSIGN_OR_RETURN(Line line, Line::Make(kLongestSecret));
+    return line.ReadAllFrom(fd, path);
+  });
 }
 
 absl::StatusOr<SecretBytes> PromptPassphrase(int terminal, std::string_view question, size_t shortest) {

@@ -18,6 +18,9 @@ inline constexpr size_t kShortestPassphrase = 8;
 // read; of a pipe (/dev/fd/N) likewise. PERMISSION_DENIED otherwise.
 absl::StatusOr<SecretBytes> ReadPassphraseFile(const std::string& path, size_t shortest = kShortestPassphrase);
 
+// ReadSecretFile reads all of such a file, 1 to 4096 octets.
+absl::StatusOr<SecretBytes> ReadSecretFile(const std::string& path);
+
 // PromptPassphrase asks for one at the terminal `terminal`, without showing what is typed. FAILED_PRECONDITION if it is
 // no terminal.
 absl::StatusOr<SecretBytes> PromptPassphrase(int terminal, std::string_view question,

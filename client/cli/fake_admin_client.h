@@ -46,6 +46,8 @@ struct Script {
   v1::RenewIdentityRequest renew;
   v1::CompleteRenewalRequest complete;
   v1::SetIdentityStateRequest set_state;
+  v1::ApprovePcrsRequest approve;
+  v1::UnlockBackendRequest unlock;
   v1::CheckStoreResponse store;
   // By name.
   std::map<std::string, v1::CheckIdentityResponse> checks;
@@ -142,6 +144,14 @@ class FakeAdminClient : public AdminClient {
   absl::StatusOr<v1::IdentityResponse> SetIdentityState(const v1::SetIdentityStateRequest& request) override {
     script_.set_state = request;
     return AnswerIdentity();
+  }
+  absl::StatusOr<v1::IdentityResponse> ApprovePcrs(const v1::ApprovePcrsRequest& request) override {
+    script_.approve = request;
+    return AnswerIdentity();
+  }
+  absl::StatusOr<v1::UnlockBackendResponse> UnlockBackend(const v1::UnlockBackendRequest& request) override {
+    script_.unlock = request;
+    return Answer(v1::UnlockBackendResponse());
   }
   absl::StatusOr<v1::CheckStoreResponse> CheckStore(const v1::CheckStoreRequest&) override {
     return Answer(script_.store);

@@ -5,6 +5,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/file.h"
 #include "client/cli/output.h"
+#include "client/cli/pcr_options.h"
 #include "client/cli/subject.h"
 #include "client/cli/text.h"
 #include "proto/contract/algorithm.h"
@@ -25,6 +26,9 @@ constexpr Option kOptions[] = {
     {.name = "purpose",
      .value = "PURPOSE",
      .help = "handshake (default) or digest; what the key may be used for, for good"},
+    kPcr,
+    kPcrAuthority,
+    kPcrLabel,
     {.name = "out",
      .value = "FILE",
      .help = "write the request to FILE, which must not exist; - is the output (default)"},
@@ -60,6 +64,7 @@ absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
   create.set_algorithm(arguments.Value("algorithm").value_or("ec-p256"));
   create.set_purpose(arguments.Value("purpose").value_or("handshake"));
   create.set_backend(arguments.Value("backend").value_or(""));
+  RETURN_IF_ERROR(FillPcrs(arguments, create));
   if (!ParseAlgorithm(create.algorithm()).has_value()) {
     return UsageError("--algorithm is " + std::string(kAlgorithmNames) + ", not \"" + Escape(create.algorithm()) +
                       "\"");

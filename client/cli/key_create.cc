@@ -2,6 +2,7 @@
 
 #include "client/cli/commands.h"
 #include "client/cli/output.h"
+#include "client/cli/pcr_options.h"
 #include "client/cli/text.h"
 #include "proto/contract/algorithm.h"
 #include "proto/contract/status_macros.h"
@@ -16,6 +17,9 @@ constexpr Option kOptions[] = {
     {.name = "purpose",
      .value = "PURPOSE",
      .help = "handshake (default), digest or derive; what the key may be used for, for good"},
+    kPcr,
+    kPcrAuthority,
+    kPcrLabel,
 };
 
 absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
@@ -24,6 +28,7 @@ absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
   request.set_algorithm(arguments.Value("algorithm").value_or("ec-p256"));
   request.set_purpose(arguments.Value("purpose").value_or("handshake"));
   request.set_backend(arguments.Value("backend").value_or(""));
+  RETURN_IF_ERROR(FillPcrs(arguments, request));
   if (!ParseAlgorithm(request.algorithm()).has_value()) {
     return UsageError("--algorithm is " + std::string(kAlgorithmNames) + ", not \"" + Escape(request.algorithm()) +
                       "\"");

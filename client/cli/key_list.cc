@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,14 @@ constexpr Option kOptions[] = {
     {.name = "all", .value = "", .help = "also deleted keys that were not purged"},
 };
 
+// BoundTo is which registers of a TPM a key is bound to; empty for none.
+std::string BoundTo(const v1::Key& key) {
+  for (const v1::KeyGeneration& generation : key.generations()) {
+    if (generation.state() == "current") return generation.pcr_binding().pcrs();
+  }
+  return "";
+}
+
 absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
   v1::ListKeysRequest request;
   request.set_include_deleted(arguments.Has("all"));
@@ -24,6 +33,8 @@ absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
   }
   std::vector<std::vector<std::string>> rows = {
       {"NAME", "ALGORITHM", "PURPOSE", "BACKEND", "STATE", "SUBJECT", "CERTIFICATE VALID UNTIL"}};
+  const bool any_bound = std::ranges::any_of(response.keys(), [](const v1::Key& key) { return !BoundTo(key).empty(); });
+  if (any_bound) rows.front().push_back("BOUND TO");
   for (const v1::Key& key : response.keys()) {
     const std::string lost = key.backend_problem().empty() ? "" : " (not the holder)";
     std::string state = key.state();
@@ -32,6 +43,7 @@ absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
     rows.push_back({key.name(), key.algorithm(), key.purpose(), key.backend() + lost, state,
                     key.has_certificate() ? key.certificate().subject() : "-",
                     key.has_certificate() ? FormatEnd(key.certificate().not_after(), io.now) : "no certificate"});
+    if (any_bound) rows.back().push_back(BoundTo(key).empty() ? "-" : BoundTo(key));
   }
   io.out << FormatTable(rows);
   return absl::OkStatus();

@@ -6,12 +6,13 @@
 #include <vector>
 
 #include "client/cli/file.h"
+#include "client/cli/pcr_options.h"
 #include "client/cli/text.h"
 #include "proto/contract/status_macros.h"
 
 namespace ddskey::cli {
 
-absl::Status PrintJson(const google::protobuf::Message& message, const Io& io) {
+absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message) {
   google::protobuf::util::JsonPrintOptions options;
   options.add_whitespace = true;
   options.always_print_primitive_fields = true;
@@ -20,6 +21,11 @@ absl::Status PrintJson(const google::protobuf::Message& message, const Io& io) {
   if (!google::protobuf::util::MessageToJsonString(message, &text, options).ok()) {
     return absl::InternalError("the daemon's answer cannot be written as JSON");
   }
+  return text;
+}
+
+absl::Status PrintJson(const google::protobuf::Message& message, const Io& io) {
+  ASSIGN_OR_RETURN(const std::string text, ToJson(message));
   io.out << text;
   return absl::OkStatus();
 }
@@ -45,6 +51,9 @@ void PrintKey(const v1::Key& key, const Io& io) {
          << "Public key:   SHA-256 " << Escape(key.public_key_sha256()) << '\n';
   if (key.imported()) io.out << "Custody:      imported: made elsewhere, where there may be copies\n";
   if (key.left_custody()) io.out << "Custody:      left custody: a key file of it was given out\n";
+  for (const v1::KeyGeneration& generation : key.generations()) {
+    if (generation.state() == "current" && generation.has_pcr_binding()) PrintBinding(generation.pcr_binding(), io);
+  }
   if (key.has_certificate()) {
     PrintCertificate(key.certificate(), io);
   } else {

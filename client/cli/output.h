@@ -12,6 +12,9 @@
 
 namespace ddskey::cli {
 
+// ToJson writes `message` as PrintJson does.
+absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message);
+
 // PrintJson prints `message` as one JSON object: all fields, named as in admin.proto, 64 bit numbers as strings.
 absl::Status PrintJson(const google::protobuf::Message& message, const Io& io);
 

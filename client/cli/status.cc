@@ -65,6 +65,10 @@ void Print(const v1::GetStatusResponse& status, const Io& io) {
     io.out << "Warning:     the OCSP response of the key " << Escape(outdated.key_name())
            << " is not shown to peers any more: next update " << FormatEnd(outdated.next_update(), io.now) << '\n';
   }
+  for (const v1::KeyProblem& key : status.key_problems()) {
+    io.out << "Warning:     the key " << Escape(key.key_name()) << " (generation " << key.generation()
+           << ") does not sign: " << Escape(key.problem()) << '\n';
+  }
   for (const v1::BackendStatus& backend : status.backends()) PrintBackend(backend, io);
   PrintEndings(status, io);
 }
@@ -91,6 +95,9 @@ absl::Status Judge(const v1::GetStatusResponse& status) {
   if (status.unusable_keys() > 0) {
     return absl::FailedPreconditionError("keys are held by no backend of the configuration; see: ddskeyctl key list");
   }
+  for (const v1::KeyProblem& key : status.key_problems()) {
+    return absl::FailedPreconditionError("the key " + key.key_name() + " does not sign: " + key.problem());
+  }
   return absl::OkStatus();
 }
 
@@ -110,8 +117,9 @@ constinit const Command kStatus = {
     .name = "status",
     .summary = "Say how the daemon and its backends are.",
     .details =
-        "The exit status is 1 if a backend is not healthy, a key has no backend, the last reload of the policy\n"
-        "was not taken, the clock is not set, or a file of revocation lists is not used.",
+        "The exit status is 1 if a backend is not healthy, a key has no backend or does not sign, the last reload of "
+        "the\n"
+        "policy was not taken, the clock is not set, or a file of revocation lists is not used.",
     .operands = {},
     .options = {},
     .run = &Run,

@@ -58,6 +58,11 @@ void DeviceQueue::Turn::Finish(absl::StatusOr<ActivatedSecret> result) {
   if (done.has_value()) std::get<Attester::ActivateDone> (*done)(std::move(result));
 }
 
+void DeviceQueue::Turn::FinishUnlock(const absl::Status& result) {
+  auto done = std::exchange(queue_, nullptr)->TakeDone(entry_.id);
+  if (done.has_value()) std::get<KeyBackend::UnlockDone> (*done)(result);
+}
+
 void DeviceQueue::Turn::Fail(const absl::Status& error) {
   const auto done = std::exchange(queue_, nullptr)->TakeDone(entry_.id);
   if (done.has_value()) Refuse(*done, error);
@@ -80,7 +85,15 @@ DeviceQueue::~DeviceQueue() {
 }
 
 DeviceQueue::WorkId DeviceQueue::Submit(CreateRequest request, WorkOptions options, KeyBackend::CreateDone done) {
-  return SubmitAny(request, std::move(options), std::move(done));
+  return SubmitAny(std::move(request), std::move(options), std::move(done));
+}
+
+DeviceQueue::WorkId DeviceQueue::Submit(UnlockRequest request, WorkOptions options, KeyBackend::UnlockDone done) {
+  return SubmitAny(std::move(request), std::move(options), std::move(done));
+}
+
+DeviceQueue::WorkId DeviceQueue::Submit(ApproveRequest request, WorkOptions options, KeyBackend::CreateDone done) {
+  return SubmitAny(std::move(request), std::move(options), std::move(done));
 }
 
 DeviceQueue::WorkId DeviceQueue::Submit(ImportRequest request, WorkOptions options, KeyBackend::CreateDone done) {

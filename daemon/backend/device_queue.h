@@ -51,6 +51,8 @@ class DeviceQueue {
     void Finish(absl::StatusOr<std::string> result);
     void Finish(absl::StatusOr<Attestation> result);
     void Finish(absl::StatusOr<ActivatedSecret> result);
+    // FinishUnlock is for what has no result but its status.
+    void FinishUnlock(const absl::Status& result);
     void Fail(const absl::Status& error);
 
    private:
@@ -74,6 +76,8 @@ class DeviceQueue {
   WorkId Submit(CreateRequest request, WorkOptions options, KeyBackend::CreateDone done);
   WorkId Submit(ImportRequest request, WorkOptions options, KeyBackend::CreateDone done);
   WorkId Submit(ExportRequest request, WorkOptions options, KeyBackend::ExportDone done);
+  WorkId Submit(UnlockRequest request, WorkOptions options, KeyBackend::UnlockDone done);
+  WorkId Submit(ApproveRequest request, WorkOptions options, KeyBackend::CreateDone done);
   WorkId Submit(SignRequest request, WorkOptions options, KeyBackend::SignDone done);
   WorkId Submit(AttestRequest request, WorkOptions options, Attester::AttestDone done);
   WorkId Submit(ActivateRequest request, WorkOptions options, Attester::ActivateDone done);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "proto/contract/algorithm.h"
+#include "proto/contract/auth_kind.h"
+#include "proto/contract/pcr_binding.h"
 #include "proto/contract/secret_bytes.h"
 
 namespace ddskey {
@@ -78,6 +81,8 @@ struct BackendHealth {
   size_t queue_length = 0;
   size_t queue_limit = 0;
   uint64_t signatures = 0;
+  // Authorisation values that it needs and has not, or that were refused: it is not healthy before it is given them.
+  std::vector<AuthKind> waits_for = {};
   // What somebody should look after although the device works, as a sentence; or empty.
   std::string warning = {};
 };
@@ -108,6 +113,7 @@ class KeyBackend {
   using WorkId = uint64_t;
   using CreateDone = std::function<void(absl::StatusOr<SealedKey>)>;
   using ExportDone = std::function<void(absl::StatusOr<std::string>)>;
+  using UnlockDone = std::function<void(const absl::Status&)>;
   using SignDone = std::function<void(absl::StatusOr<Signature>)>;
 
   virtual ~KeyBackend() = default;
@@ -132,10 +138,39 @@ class KeyBackend {
         "this backend gives out no keys: only a TPM makes key files that are useless elsewhere"));
     return 0;
   }
+
+  // SubmitCreateBound is SubmitCreate for a key that signs only while registers of the device are as they are now, or
+  // as an authority approves. INVALID_ARGUMENT for terms that no key can have; UNIMPLEMENTED if there are no registers.
+  virtual WorkId SubmitCreateBound(KeyAlgorithm, KeyPurpose, PcrTerms, WorkOptions, CreateDone done) {
+    done(absl::UnimplementedError("this backend has no registers to bind keys to: only a TPM has"));
+    return 0;
+  }
+
+  // SubmitApprove checks `approval`, also in the device, and makes what is to be stored in the place of `key`: the same
+  // key, which knows the approval. INVALID_ARGUMENT and FAILED_PRECONDITION say what is wrong with it; ALREADY_EXISTS
+  // if it has it; RESOURCE_EXHAUSTED if it has as many as fit.
+  virtual WorkId SubmitApprove(SealedKey, PcrApproval, WorkOptions, CreateDone done) {
+    done(absl::UnimplementedError("this backend has no registers to bind keys to: only a TPM has"));
+    return 0;
+  }
+
+  // SubmitUnlock gives the device an authorisation value of 1 to 4,096 octets, which it waits for (BackendHealth),
+  // until the backend is destroyed. It is compared at once. FAILED_PRECONDITION if it is wrong, in which case it is
+  // forgotten and never tried again, or if the device does not wait for it; UNIMPLEMENTED if it needs none.
+  virtual WorkId SubmitUnlock(AuthKind, std::shared_ptr<const SecretBytes>, WorkOptions, UnlockDone done) {
+    done(absl::UnimplementedError("this backend waits for no values: only a TPM does"));
+    return 0;
+  }
+
   // NOLINTEND(performance-unnecessary-value-param)
 
+  // KeyProblem is why the key with this public key could not be used the last time, although the device works; empty if
+  // it could. Answered from memory.
+  virtual std::string KeyProblem(std::string_view) const { return ""; }
+
   // SubmitSign signs `digest`, 32 octets of SHA-256, with `key`. INVALID_ARGUMENT if the digest or the scheme does not
-  // fit the key; DATA_LOSS if `key` was sealed by another device or damaged.
+  // fit the key; DATA_LOSS if `key` was sealed by another device or damaged; FAILED_PRECONDITION if it is bound to
+  // registers that have other values now.
   virtual WorkId SubmitSign(SealedKey key, SignatureScheme scheme, std::string digest, WorkOptions options,
                             SignDone done) = 0;
 

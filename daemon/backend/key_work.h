@@ -2,6 +2,8 @@
 #define DAEMON_BACKEND_KEY_WORK_H_
 
 #include <chrono>
+#include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -9,6 +11,9 @@
 #include "daemon/backend/attester.h"
 #include "daemon/backend/key_backend.h"
 #include "proto/contract/algorithm.h"
+#include "proto/contract/auth_kind.h"
+#include "proto/contract/pcr_binding.h"
+#include "proto/contract/secret_bytes.h"
 
 namespace ddskey {
 
@@ -16,6 +21,20 @@ namespace ddskey {
 struct CreateRequest {
   KeyAlgorithm algorithm = KeyAlgorithm::kEcP256;
   KeyPurpose purpose = KeyPurpose::kHandshake;
+  // For a key that is bound to registers.
+  std::optional<PcrTerms> terms = std::nullopt;
+};
+
+// ApproveRequest asks a device to check an approval for a key.
+struct ApproveRequest {
+  SealedKey key;
+  PcrApproval approval;
+};
+
+// UnlockRequest gives a device an authorisation value.
+struct UnlockRequest {
+  AuthKind kind = AuthKind::kOwner;
+  std::shared_ptr<const SecretBytes> value;
 };
 
 // ImportRequest asks a device to take a key that was made elsewhere.
@@ -38,12 +57,12 @@ struct SignRequest {
 };
 
 // KeyRequest is what can be asked of a device.
-using KeyRequest =
-    std::variant<CreateRequest, SignRequest, ImportRequest, ExportRequest, AttestRequest, ActivateRequest>;
+using KeyRequest = std::variant<CreateRequest, SignRequest, ImportRequest, ExportRequest, AttestRequest,
+                                ActivateRequest, ApproveRequest, UnlockRequest>;
 
 // KeyDone is whom to tell; it fits the request.
 using KeyDone = std::variant<KeyBackend::CreateDone, KeyBackend::SignDone, KeyBackend::ExportDone, Attester::AttestDone,
-                             Attester::ActivateDone>;
+                             Attester::ActivateDone, KeyBackend::UnlockDone>;
 
 // Refuse calls `done` with `status`, which is an error.
 void Refuse(const KeyDone& done, const absl::Status& status);

@@ -47,6 +47,60 @@ KeyBackend::WorkId LateBackend::SubmitSign(SealedKey key, SignatureScheme scheme
   return 0;
 }
 
+KeyBackend::WorkId LateBackend::SubmitImport(ForeignKey key, KeyPurpose purpose, WorkOptions options, CreateDone done) {
+  std::string problem;
+  if (KeyBackend* const backend = Find(&problem); backend != nullptr) {
+    return backend->SubmitImport(std::move(key), purpose, std::move(options), std::move(done));
+  }
+  done(absl::UnavailableError(problem));
+  return 0;
+}
+
+KeyBackend::WorkId LateBackend::SubmitExport(SealedKey key, std::shared_ptr<const SecretBytes> auth,
+                                             WorkOptions options, ExportDone done) {
+  std::string problem;
+  if (KeyBackend* const backend = Find(&problem); backend != nullptr) {
+    return backend->SubmitExport(std::move(key), std::move(auth), std::move(options), std::move(done));
+  }
+  done(absl::UnavailableError(problem));
+  return 0;
+}
+
+KeyBackend::WorkId LateBackend::SubmitCreateBound(KeyAlgorithm algorithm, KeyPurpose purpose, PcrTerms terms,
+                                                  WorkOptions options, CreateDone done) {
+  std::string problem;
+  if (KeyBackend* const backend = Find(&problem); backend != nullptr) {
+    return backend->SubmitCreateBound(algorithm, purpose, std::move(terms), std::move(options), std::move(done));
+  }
+  done(absl::UnavailableError(problem));
+  return 0;
+}
+
+KeyBackend::WorkId LateBackend::SubmitApprove(SealedKey key, PcrApproval approval, WorkOptions options,
+                                              CreateDone done) {
+  std::string problem;
+  if (KeyBackend* const backend = Find(&problem); backend != nullptr) {
+    return backend->SubmitApprove(std::move(key), std::move(approval), std::move(options), std::move(done));
+  }
+  done(absl::UnavailableError(problem));
+  return 0;
+}
+
+KeyBackend::WorkId LateBackend::SubmitUnlock(AuthKind kind, std::shared_ptr<const SecretBytes> value,
+                                             WorkOptions options, UnlockDone done) {
+  std::string problem;
+  if (KeyBackend* const backend = Find(&problem); backend != nullptr) {
+    return backend->SubmitUnlock(kind, std::move(value), std::move(options), std::move(done));
+  }
+  done(absl::UnavailableError(problem));
+  return 0;
+}
+
+std::string LateBackend::KeyProblem(std::string_view public_key) const {
+  const KeyBackend* const backend = Find();
+  return backend == nullptr ? "" : backend->KeyProblem(public_key);
+}
+
 void LateBackend::Cancel(WorkId work) {
   if (KeyBackend* const backend = Find(); backend != nullptr) backend->Cancel(work);
 }

@@ -27,9 +27,18 @@ class LateBackend : public KeyBackend {
   WorkId SubmitCreate(KeyAlgorithm algorithm, KeyPurpose purpose, WorkOptions options, CreateDone done) override;
   WorkId SubmitSign(SealedKey key, SignatureScheme scheme, std::string digest, WorkOptions options,
                     SignDone done) override;
+  WorkId SubmitImport(ForeignKey key, KeyPurpose purpose, WorkOptions options, CreateDone done) override;
+  WorkId SubmitExport(SealedKey key, std::shared_ptr<const SecretBytes> auth, WorkOptions options,
+                      ExportDone done) override;
+  WorkId SubmitCreateBound(KeyAlgorithm algorithm, KeyPurpose purpose, PcrTerms terms, WorkOptions options,
+                           CreateDone done) override;
+  WorkId SubmitApprove(SealedKey key, PcrApproval approval, WorkOptions options, CreateDone done) override;
+  WorkId SubmitUnlock(AuthKind kind, std::shared_ptr<const SecretBytes> value, WorkOptions options,
+                      UnlockDone done) override;
   void Cancel(WorkId work) override;
   Attester* attester() override;
   Recognition Recognize(std::string_view blob) const override;
+  std::string KeyProblem(std::string_view public_key) const override;
   std::string kind() const override { return kind_; }
   std::vector<KeyAlgorithm> algorithms() const override;
   std::string protection() const override;

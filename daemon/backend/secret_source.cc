@@ -162,6 +162,14 @@ absl::StatusOr<HostSecret> LoadSecret(const SecretSource& source) {
   return HostSecret{*std::move(secret), "the file " + source.file, false};
 }
 
+absl::StatusOr<SecretBytes> HashedSecret(const SecretBytes& content) {
+  if (content.size() < kSecretSizes.shortest || content.size() > kSecretSizes.longest) {
+    return absl::InvalidArgumentError(absl::StrCat("this value has ", content.size(), " octets; it should have ",
+                                                   kSecretSizes.shortest, " to ", kSecretSizes.longest));
+  }
+  return Hash(content.Reveal(SecretAccess()));
+}
+
 absl::StatusOr<std::optional<HostSecret>> FindSecret(const std::string& directory, const std::string& name) {
   if (directory.empty()) return std::nullopt;
   auto secret = ReadHashed(directory + "/" + name, true);

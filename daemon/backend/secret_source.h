@@ -41,6 +41,10 @@ absl::StatusOr<HostSecret> LoadSecret(const SecretSource& source);
 // ($CREDENTIALS_DIRECTORY, or empty) has no credential `name`.
 absl::StatusOr<std::optional<HostSecret>> FindSecret(const std::string& directory, const std::string& name);
 
+// HashedSecret makes of the content of a credential, 32 to 4,096 octets, the secret that LoadSecret makes of it.
+// INVALID_ARGUMENT for another size.
+absl::StatusOr<SecretBytes> HashedSecret(const SecretBytes& content);
+
 // FindAuthValue reads an authorisation value of a TPM, of 1 to 64 octets, from the credential `name`: as it is, but for
 // one newline at its end, which editors and echo add. Nothing if there is none.
 absl::StatusOr<std::optional<SecretBytes>> FindAuthValue(const std::string& directory, const std::string& name);

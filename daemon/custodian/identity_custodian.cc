@@ -6,12 +6,15 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/backend/bound_blob.h"
 #include "daemon/custodian/find_identity.h"
 #include "daemon/custodian/identity_life.h"
 #include "daemon/custodian/parse_trust.h"
 #include "daemon/custodian/sign_request.h"
 #include "daemon/trust/certificate.h"
 #include "daemon/trust/certification_request.h"
+#include "proto/contract/pcr_binding.h"
+#include "proto/contract/pcr_policy.h"
 #include "proto/contract/status_macros.h"
 
 namespace ddskey {
@@ -123,18 +126,23 @@ void IdentityCustodian::SubmitRenewal(const Subject& caller, const Renewal& rene
   if (entry == nullptr) return refuse(absl::NotFoundError("there is no backend of that name; see: ddskeyctl status"));
   WorkOptions options;
   options.deadline = std::chrono::steady_clock::now() + kCreateDeadline;
-  entry->backend->SubmitCreate(*algorithm, current.purpose, options,
-                               [this, name = renewal.name, entry, trail = std::move(trail),
-                                done = std::move(done)](absl::StatusOr<SealedKey> made) {
-                                 // Off the thread of the device: the keystore waits for the disk.
-                                 parts_.pool.Resume([this, name, entry, made = std::move(made), trail, done]() mutable {
-                                   const absl::Status stored =
-                                       made.ok() ? StoreNext(name, *entry, *made) : made.status();
-                                   if (stored.ok()) return FinishRenewal(name, std::move(trail), done);
-                                   trail.End(stored);
-                                   done(stored);
-                                 });
-                               });
+  auto finish = [this, name = renewal.name, entry, trail = std::move(trail),
+                 done = std::move(done)](absl::StatusOr<SealedKey> made) {
+    // Off the thread of the device: the keystore waits for the disk.
+    parts_.pool.Resume([this, name, entry, made = std::move(made), trail, done]() mutable {
+      const absl::Status stored = made.ok() ? StoreNext(name, *entry, *made) : made.status();
+      if (stored.ok()) return FinishRenewal(name, std::move(trail), done);
+      trail.End(stored);
+      done(stored);
+    });
+  };
+  if (auto binding = BindingOf(current.blob); binding.has_value()) {
+    PcrTerms terms{SelectionOf(binding->values), std::move(binding->authority), std::move(binding->label),
+                   std::move(binding->approvals)};
+    entry->backend->SubmitCreateBound(*algorithm, current.purpose, std::move(terms), options, std::move(finish));
+  } else {
+    entry->backend->SubmitCreate(*algorithm, current.purpose, options, std::move(finish));
+  }
 }
 
 absl::Status IdentityCustodian::StoreNext(const std::string& name, const BackendSet::Entry& entry,

@@ -19,6 +19,7 @@
 #include "daemon/keystore/key_store.h"
 #include "daemon/trust/certificate_validator.h"
 #include "policy/policy.h"
+#include "proto/contract/pcr_binding.h"
 
 namespace ddskey {
 
@@ -71,6 +72,9 @@ class IdentityCustodian {
   // SetEnabled takes an identity out of use at once, or back into use, then also a deleted one.
   void SetEnabled(const Subject& caller, const std::string& name, bool enabled, Done<KeyDescription> done);
 
+  // Approve lets the keys of an identity that are bound to registers be used with other values of them.
+  void Approve(const Subject& caller, std::string name, PcrApproval approval, Done<KeyDescription> done);
+
   // RetireOld removes replaced generations: those whose certificate has expired, and those that have been there for
   // kReplacedStays and with which no known participant began. Called now and then.
   void RetireOld();
@@ -79,6 +83,10 @@ class IdentityCustodian {
   // A change makes what is to be stored of what is there; nothing if it is so already.
   using Change = std::function<absl::StatusOr<std::optional<Identity>>(const std::shared_ptr<const Identity>&)>;
 
+  struct Approval;
+  void ApproveNext(const std::shared_ptr<Approval>& work);
+  void StoreApproval(Approval& work);
+  static void FinishApproval(Approval& work, absl::StatusOr<KeyDescription> key);
   void Post(const Subject& caller, const char* operation, Action action, std::string name, Change change,
             Done<KeyDescription> done);
   absl::StatusOr<KeyDescription> Apply(const std::string& name, const Change& change) const;

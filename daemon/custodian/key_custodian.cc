@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,6 +11,7 @@
 #include "daemon/custodian/sign_request.h"
 #include "daemon/trust/certificate.h"
 #include "daemon/trust/certification_request.h"
+#include "proto/contract/pcr_policy.h"
 #include "proto/contract/status_macros.h"
 
 namespace ddskey {
@@ -34,6 +36,19 @@ absl::StatusOr<KeyPurpose> PurposeOf(const std::string& name) {
   const auto purpose = ParsePurpose(name);
   if (!purpose.has_value()) return absl::InvalidArgumentError("the purpose must be handshake, digest or derive");
   return *purpose;
+}
+
+// TermsOf is what the key is to be bound to; nothing if it is not.
+absl::StatusOr<std::optional<PcrTerms>> TermsOf(const NewKey& key) {
+  if (key.pcrs.empty()) {
+    if (key.pcr_authority.empty() && key.pcr_label.empty()) return std::nullopt;
+    return absl::InvalidArgumentError("an authority approves values of registers: say which the key is bound to");
+  }
+  PcrTerms terms;
+  ASSIGN_OR_RETURN(terms.registers, ParsePcrSelection(key.pcrs));
+  terms.authority = key.pcr_authority;
+  terms.label = key.pcr_label.empty() && !key.pcr_authority.empty() ? key.name : key.pcr_label;
+  return terms;
 }
 
 WorkOptions Until(std::chrono::seconds limit) {
@@ -71,16 +86,23 @@ void KeyCustodian::SubmitCreate(const Subject& caller, const NewKey& key, Trail 
                      (*existing)->deleted ? " by a deleted key; free it with: ddskeyctl key delete --purge " : "",
                      (*existing)->deleted ? key.name : "")));
   }
-  entry->backend->SubmitCreate(
-      *algorithm, *purpose, Until(kCreateDeadline),
-      [this, name = *name, entry, trail = std::move(trail), done = std::move(done)](absl::StatusOr<SealedKey> made) {
-        // Off the thread of the device: the keystore waits for the disk.
-        parts_.pool.Resume([this, name, entry, made = std::move(made), trail, done]() mutable {
-          auto stored = made.ok() ? Store(name, *entry, *made, /*imported=*/false) : made.status();
-          trail.End(stored.status());
-          done(std::move(stored));
-        });
-      });
+  auto terms = TermsOf(key);
+  if (!terms.ok()) return refuse(terms.status());
+  auto finish = [this, name = *name, entry, trail = std::move(trail),
+                 done = std::move(done)](absl::StatusOr<SealedKey> made) {
+    // Off the thread of the device: the keystore waits for the disk.
+    parts_.pool.Resume([this, name, entry, made = std::move(made), trail, done]() mutable {
+      auto stored = made.ok() ? Store(name, *entry, *made, /*imported=*/false) : made.status();
+      trail.End(stored.status());
+      done(std::move(stored));
+    });
+  };
+  if (terms->has_value()) {
+    entry->backend->SubmitCreateBound(*algorithm, *purpose, **std::move(terms), Until(kCreateDeadline),
+                                      std::move(finish));
+  } else {
+    entry->backend->SubmitCreate(*algorithm, *purpose, Until(kCreateDeadline), std::move(finish));
+  }
 }
 
 absl::StatusOr<KeyDescription> KeyCustodian::Store(const KeyName& name, const BackendSet::Entry& entry,

@@ -22,6 +22,7 @@
 #include "daemon/keystore/key_store.h"
 #include "daemon/trust/certificate_validator.h"
 #include "policy/policy.h"
+#include "proto/contract/secret_bytes.h"
 
 namespace ddskey {
 
@@ -32,6 +33,11 @@ struct NewKey {
   std::string algorithm;
   std::string backend;
   std::string purpose;
+  // Registers that it is to be bound to, as in "sha256:0,7"; who may approve other values (DER), and the label of such
+  // approvals, the key's name if empty.
+  std::string pcrs = {};
+  std::string pcr_authority = {};
+  std::string pcr_label = {};
 };
 
 // ImportedKey is a key that was made elsewhere, and what is to become of it.
@@ -85,6 +91,9 @@ class KeyCustodian {
   void Request(const Subject& caller, NewRequest request, Done<std::string> done);
   void InstallCertificate(const Subject& caller, std::string name, std::string chain, std::string anchors,
                           Done<KeyDescription> done);
+  // Unlock gives a backend an authorisation value for "owner", "parent" or "keys".
+  void Unlock(const Subject& caller, std::string backend, std::string kind, std::shared_ptr<const SecretBytes> value,
+              std::function<void(absl::Status)> done);
   // AuthorizeStatus is whether the caller may ask for the daemon's status.
   void AuthorizeStatus(const Subject& caller, std::function<void(absl::Status)> done);
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "daemon/backend/bound_blob.h"
 #include "daemon/handshake/digest.h"
 #include "proto/contract/status_macros.h"
 
@@ -24,6 +25,7 @@ void FindHolder(const KeyStore& keys, const BackendSet& backends, GenerationDesc
     return;
   }
   one.backend = (*entry)->name;
+  one.problem = (*entry)->backend->KeyProblem(one.generation->public_key);
   if ((*entry)->backend->Recognize(one.generation->blob) != Recognition::kForeign) return;
   one.backend_problem =
       "the device of this backend is not the one that made the key, or was cleared since, or its secret was replaced";
@@ -40,6 +42,10 @@ absl::StatusOr<KeyDescription> DescribeKey(std::shared_ptr<const Identity> ident
     one.generation = &generation;
     one.public_key_digest = Sha256(generation.public_key);
     FindHolder(keys, backends, one);
+    one.binding = BindingOf(generation.blob);
+    if (one.binding.has_value() && !one.binding->authority.empty()) {
+      one.authority_digest = Sha256(one.binding->authority);
+    }
     if (!generation.certificate_chain.empty()) {
       ASSIGN_OR_RETURN(one.chain, Certificate::ParsePem(generation.certificate_chain));
     }

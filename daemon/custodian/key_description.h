@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "daemon/custodian/backend_set.h"
 #include "daemon/keystore/key_store.h"
 #include "daemon/trust/certificate.h"
+#include "proto/contract/pcr_binding.h"
 
 namespace ddskey {
 
@@ -27,6 +29,12 @@ struct GenerationDescription {
   std::vector<Certificate> chain;
   // How many participants are known that began with it.
   size_t participants = 0;
+  // What it is bound to, if it is.
+  std::optional<PcrBinding> binding = std::nullopt;
+  // SHA-256 of the binding's authority; empty if there is none.
+  std::string authority_digest = {};
+  // Why it could not be used the last time, although its backend works; empty if it could.
+  std::string problem = {};
 };
 
 // KeyDescription is what an administrator sees of an identity.

@@ -108,7 +108,9 @@ grpc::ServerUnaryReactor* AdminHandler::CreateKey(grpc::CallbackServerContext* c
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
   if (call == nullptr) return reactor;
-  custodian_.Create(call->caller(), {request->name(), request->algorithm(), request->backend(), request->purpose()},
+  custodian_.Create(call->caller(),
+                    {request->name(), request->algorithm(), request->backend(), request->purpose(), request->pcrs(),
+                     request->pcr_authority(), request->pcr_label()},
                     AnswerKey(call, response));
   return reactor;
 }
@@ -170,6 +172,7 @@ grpc::ServerUnaryReactor* AdminHandler::ListKeys(grpc::CallbackServerContext* co
                       for (v1::KeyGeneration& generation : *out.mutable_generations()) {
                         generation.clear_public_key_pem();
                         generation.clear_certificate();
+                        if (generation.has_pcr_binding()) generation.mutable_pcr_binding()->clear_allowed();
                       }
                     }
                     call->Finish(absl::OkStatus());
@@ -338,6 +341,23 @@ grpc::ServerUnaryReactor* AdminHandler::ResetClock(grpc::CallbackServerContext* 
     if (state.ok()) FillClock(*state, *response->mutable_clock());
     call->Finish(state.status());
   });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminHandler::UnlockBackend(grpc::CallbackServerContext* context,
+                                                      const v1::UnlockBackendRequest* request,
+                                                      v1::UnlockBackendResponse*) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
+  // Erased also if the call is refused.
+  auto value = TakeSecret(request->value());
+  if (call == nullptr) return reactor;
+  if (!value.ok()) {
+    call->Finish(value.status());
+    return reactor;
+  }
+  custodian_.Unlock(call->caller(), request->backend(), request->kind(), *std::move(value),
+                    [call](const absl::Status& status) { call->Finish(status); });
   return reactor;
 }
 

@@ -80,6 +80,10 @@ class AdminHandler final : public v1::AdminService::CallbackService {
   grpc::ServerUnaryReactor* SetIdentityState(grpc::CallbackServerContext* context,
                                              const v1::SetIdentityStateRequest* request,
                                              v1::IdentityResponse* response) override;
+  grpc::ServerUnaryReactor* ApprovePcrs(grpc::CallbackServerContext* context, const v1::ApprovePcrsRequest* request,
+                                        v1::IdentityResponse* response) override;
+  grpc::ServerUnaryReactor* UnlockBackend(grpc::CallbackServerContext* context, const v1::UnlockBackendRequest* request,
+                                          v1::UnlockBackendResponse* response) override;
   grpc::ServerUnaryReactor* CheckStore(grpc::CallbackServerContext* context, const v1::CheckStoreRequest* request,
                                        v1::CheckStoreResponse* response) override;
   grpc::ServerUnaryReactor* CheckIdentity(grpc::CallbackServerContext* context, const v1::CheckIdentityRequest* request,

@@ -3,6 +3,8 @@
 #include <string>
 
 #include "absl/strings/escaping.h"
+#include "proto/contract/pcr_binding.h"
+#include "proto/contract/pcr_policy.h"
 
 namespace ddskey {
 namespace {
@@ -12,6 +14,25 @@ std::string PublicKeyPem(const std::string& der) {
   std::string pem = "-----BEGIN PUBLIC KEY-----\n";
   for (size_t at = 0; at < base64.size(); at += 64) pem += base64.substr(at, 64) + "\n";
   return pem + "-----END PUBLIC KEY-----\n";
+}
+
+void FillBinding(const GenerationDescription& described, v1::PcrBinding& out) {
+  const PcrBinding& binding = *described.binding;
+  out.set_pcrs(FormatPcrs(SelectionOf(binding.values)));
+  out.set_authority_sha256(absl::BytesToHexString(described.authority_digest));
+  out.set_label(binding.label);
+  out.set_problem(described.problem);
+  const auto add = [&](const PcrValues& values) {
+    v1::ApprovedPcrs& set = *out.add_allowed();
+    for (const auto& [pcr, value] : values) {
+      v1::ApprovedPcr& one = *set.add_value();
+      one.set_bank(std::string(BankName(pcr.bank)));
+      one.set_index(pcr.index);
+      one.set_value(absl::BytesToHexString(value));
+    }
+  };
+  add(binding.values);
+  for (const PcrApproval& approval : binding.approvals) add(approval.values);
 }
 
 void FillGeneration(const GenerationDescription& described, v1::KeyGeneration& out) {
@@ -29,6 +50,7 @@ void FillGeneration(const GenerationDescription& described, v1::KeyGeneration& o
   out.set_left_custody(generation.left_custody);
   if (!described.chain.empty()) FillSummary(described.chain.front(), *out.mutable_certificate());
   out.set_participants(static_cast<uint32_t>(described.participants));
+  if (described.binding.has_value()) FillBinding(described, *out.mutable_pcr_binding());
 }
 
 }  // namespace

@@ -79,6 +79,46 @@ TEST_F(TpmCredentialsTest, S12PasswordsAreTheServiceManagersCredentials) {
   EXPECT_THAT(daemon.Status().backends(0).problem(), HasSubstr("ddskeyd.tpm2-owner-auth"));
 }
 
+TEST_F(TpmCredentialsTest, S12AnAdministratorGivesAValueThatNoCredentialHas) {
+  ASSERT_EQ(Tool("tpm2_changeauth", {"-c", "o", "owner password"}), 0);
+  TestDaemon::Options options = TestDaemon::WithTpm(tpm_.tcti());
+  options.backends += R"( backend { name: "software" software {} })";
+  TestDaemon daemon(options);
+  EXPECT_THAT(CreateKey(daemon, "talker"),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("ddskeyctl backend unlock")));
+  std::string output;
+  const auto unlock = [&](const std::string& backend, const std::string& value) {
+    const std::string file = credentials_.Write("value", value + "\n");
+    chmod(file.c_str(), 0600);
+    return test::Run(
+        {"client/cli/ddskeyctl", "--socket", daemon.admin_socket(), "backend", "unlock", backend, "--value-file", file},
+        &output);
+  };
+  ASSERT_EQ(daemon.Status().backends(0).waits_for_size(), 1);
+  EXPECT_EQ(daemon.Status().backends(0).waits_for(0), "owner");
+  EXPECT_EQ(unlock("tpm", "wrong"), 1);
+  EXPECT_THAT(output, HasSubstr("refused this value of its owner; it is forgotten and not tried again"));
+  EXPECT_FALSE(CreateKey(daemon, "talker").ok());
+  EXPECT_EQ(unlock("software", "x"), 1);
+  EXPECT_THAT(output, HasSubstr("waits for no value"));
+  ASSERT_EQ(unlock("tpm", "owner password"), 0) << output;
+  EXPECT_OK(CreateKey(daemon, "talker"));
+  EXPECT_OK(Csr(daemon, "talker"));
+  EXPECT_EQ(daemon.Status().backends(0).waits_for_size(), 0);
+  EXPECT_TRUE(test::WaitFor([&] { return daemon.Status().backends(0).healthy(); }));
+  EXPECT_EQ(unlock("tpm", "owner password"), 1);
+  EXPECT_THAT(daemon.Log(), AllOf(HasSubstr("operation=\"UnlockBackend\""), Not(HasSubstr("owner password"))));
+  // In memory only.
+  daemon.Stop();
+  daemon.Start();
+  EXPECT_FALSE(Csr(daemon, "talker").ok());
+  // A right of its own.
+  daemon.SetPolicy(R"(
+rule { name: "others" effect: ALLOW caller { uid: 0 } key: "*" operation: [KEY_CREATE, KEY_LIST, CSR_CREATE, STATUS] })");
+  EXPECT_EQ(unlock("tpm", "owner password"), 1);
+  EXPECT_THAT(output, HasSubstr("BACKEND_UNLOCK"));
+}
+
 TEST_F(TpmCredentialsTest, ATpmWithAnotherStorageRootGetsNewKeysWhenTheAdministratorSaysSo) {
   TestDaemon daemon(TestDaemon::WithTpm(tpm_.tcti()));
   ASSERT_OK(CreateKey(daemon, "talker"));

@@ -3,6 +3,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -13,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/backend/key_backend.h"
 #include "proto/contract/algorithm.h"
+#include "proto/contract/auth_kind.h"
 
 namespace ddskey::tpm {
 
@@ -77,6 +80,41 @@ class DeviceMonitor {
   }
   bool primary_wanted() const { return primary_wanted_; }
 
+  // SetKeyProblem says why a key cannot be used although the device works; empty if it can. Of the keys for which it
+  // was said, the first 1,024 are known.
+  void SetKeyProblem(const std::string& public_key, std::string problem) {
+    const std::lock_guard lock(mutex_);
+    if (problem.empty()) {
+      key_problems_.erase(public_key);
+    } else if (key_problems_.size() < kMostKeyProblems || key_problems_.contains(public_key)) {
+      key_problems_[public_key] = std::move(problem);
+    }
+  }
+  std::string key_problem(const std::string& public_key) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = key_problems_.find(public_key);
+    return found == key_problems_.end() ? "" : found->second;
+  }
+
+  // SetMissing says for what there is no authorisation value, or none that was not refused.
+  void SetMissing(std::vector<AuthKind> missing) {
+    const std::lock_guard lock(mutex_);
+    missing_ = std::move(missing);
+  }
+  std::vector<AuthKind> missing() const {
+    const std::lock_guard lock(mutex_);
+    return missing_;
+  }
+  // SetSecretOrigin says where the secret of keys is; empty if there is none.
+  void SetSecretOrigin(std::string origin) {
+    const std::lock_guard lock(mutex_);
+    secret_origin_ = std::move(origin);
+  }
+  std::string secret_origin() const {
+    const std::lock_guard lock(mutex_);
+    return secret_origin_;
+  }
+
   // Begin says that the owner waits for the device from now on, and for how long that is nothing strange; End that it
   // does no more.
   void Begin(std::chrono::seconds patience) {
@@ -110,6 +148,8 @@ class DeviceMonitor {
   }
 
  private:
+  static constexpr size_t kMostKeyProblems = 1024;
+
   mutable std::mutex mutex_;
   std::string device_;
   std::string storage_root_;
@@ -118,6 +158,9 @@ class DeviceMonitor {
   std::optional<std::string> persistent_parent_;
   std::optional<std::string> primary_parent_;
   std::atomic<bool> primary_wanted_ = false;
+  std::map<std::string, std::string> key_problems_;
+  std::vector<AuthKind> missing_;
+  std::string secret_origin_;
   std::string problem_ = "the TPM has not been reached yet";
   std::atomic<std::chrono::steady_clock::duration> busy_since_ = std::chrono::steady_clock::duration::zero();
   std::atomic<std::chrono::seconds> patience_ = std::chrono::seconds(0);

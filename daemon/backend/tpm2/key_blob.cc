@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "daemon/backend/bound_blob.h"
 #include "daemon/backend/tpm2/tss_status.h"
 #include "proto/contract/status_macros.h"
 
@@ -26,7 +27,8 @@ absl::StatusOr<std::string> SerializeBlob(const KeyBlob& blob) {
   size_t size = 0;
   RETURN_IF_ERROR(FromTss(Tss2_MU_TPM2B_NAME_Marshal(&blob.parent, octets.data(), octets.size(), &size),
                           "writing a TPM key's blob"));
-  std::string result(kMagic);
+  std::string result = blob.binding.has_value() ? FormatBinding(*blob.binding) : "";
+  result += kMagic;
   result.push_back(blob.has_auth ? 1 : 0);
   result.append(reinterpret_cast<char*>(octets.data()), size);
   if (blob.has_auth) result += blob.secret_id + blob.salt;
@@ -41,10 +43,12 @@ absl::StatusOr<std::string> SerializeBlob(const KeyBlob& blob) {
 
 absl::StatusOr<KeyBlob> ParseBlob(std::string_view octets) {
   const absl::Status damaged = absl::DataLossError("the stored key is not one of a TPM, or damaged");
+  const std::string_view all = octets;
+  KeyBlob blob;
+  ASSIGN_OR_RETURN(blob.binding, TakeBinding(octets));
   if (octets.size() > kLargest || octets.size() <= kMagic.size() || !octets.starts_with(kMagic)) return damaged;
   const char auth = octets[kMagic.size()];
   if (auth != 0 && auth != 1) return damaged;
-  KeyBlob blob;
   blob.has_auth = auth == 1;
   size_t at = kMagic.size() + 1;
   if (Tss2_MU_TPM2B_NAME_Unmarshal(Octets(octets), octets.size(), &at, &blob.parent) != TSS2_RC_SUCCESS) return damaged;
@@ -61,7 +65,7 @@ absl::StatusOr<KeyBlob> ParseBlob(std::string_view octets) {
   }
   // Unmarshalling forgives sizes that contradict what they count.
   const auto again = SerializeBlob(blob);
-  if (!again.ok() || *again != octets) return damaged;
+  if (!again.ok() || *again != all) return damaged;
   return blob;
 }
 

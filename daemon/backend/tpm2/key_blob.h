@@ -3,10 +3,12 @@
 
 #include <tss2/tss2_tpm2_types.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "proto/contract/pcr_binding.h"
 
 namespace ddskey::tpm {
 
@@ -16,8 +18,9 @@ namespace ddskey::tpm {
 //   | if derived: secret id, 8 octets, and salt, 32 octets | TPM2B_PUBLIC | TPM2B_PRIVATE
 //
 // Nothing in it is secret: the private part is encrypted by the TPM under the parent, and bound to the public area,
-// which holds algorithm and purpose (see KeyTemplate). An authorisation value is never in it: derived ones are
-// HKDF(secret of the installation, salt).
+// which holds algorithm and purpose (see KeyTemplate). In front of it stands what the key is bound to, if it is
+// (see bound_blob.h and KeyPolicy). An authorisation value
+// is never in it: derived ones are HKDF(secret of the installation, salt).
 struct KeyBlob {
   TPM2B_NAME parent = {};
   bool has_auth = false;
@@ -25,6 +28,7 @@ struct KeyBlob {
   std::string salt;
   TPM2B_PUBLIC public_area = {};
   TPM2B_PRIVATE private_area = {};
+  std::optional<PcrBinding> binding = std::nullopt;
 };
 
 // SerializeBlob writes a blob.

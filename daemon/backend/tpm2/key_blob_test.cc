@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
 #include "daemon/backend/tpm2/templates.h"
+#include "proto/contract/pcr_binding.h"
+#include "proto/contract/pcr_policy.h"
 #include "test/support/status_matchers.h"
 
 namespace ddskey::tpm {
@@ -26,6 +29,55 @@ KeyBlob Example(bool has_auth) {
   blob.public_area.publicArea.unique.ecc.y.size = 32;
   blob.private_area.size = 126;
   return blob;
+}
+
+KeyBlob BoundExample() {
+  KeyBlob blob = Example(true);
+  PcrBinding binding;
+  binding.values = {{{PcrBank::kSha1, 0}, std::string(20, '0')}, {{PcrBank::kSha256, 7}, std::string(32, '7')}};
+  binding.label = "fleet";
+  binding.authority = std::string(91, 'a');
+  PcrValues other = binding.values;
+  other[{PcrBank::kSha1, 0}] = std::string(20, 'x');
+  binding.approvals.push_back({"fleet", other, std::string(70, 's')});
+  blob.binding = binding;
+  return blob;
+}
+
+TEST(KeyBlobTest, ReadsTheBindingThatItWrote) {
+  ASSERT_OK_AND_ASSIGN(const std::string octets, SerializeBlob(BoundExample()));
+  ASSERT_OK_AND_ASSIGN(const KeyBlob blob, ParseBlob(octets));
+  ASSERT_TRUE(blob.binding.has_value());
+  EXPECT_EQ(blob.binding->values, BoundExample().binding->values);
+  EXPECT_EQ(blob.binding->label, "fleet");
+  EXPECT_EQ(blob.binding->authority, std::string(91, 'a'));
+  ASSERT_EQ(blob.binding->approvals.size(), 1U);
+  EXPECT_EQ(blob.binding->approvals[0].values, BoundExample().binding->approvals[0].values);
+  EXPECT_EQ(blob.binding->approvals[0].signature, std::string(70, 's'));
+  EXPECT_EQ(blob.private_area.size, 126);
+  for (size_t size = 0; size < octets.size(); ++size) {
+    ASSERT_THAT(ParseBlob(octets.substr(0, size)), StatusIs(absl::StatusCode::kDataLoss)) << size;
+  }
+  EXPECT_THAT(ParseBlob(octets + "x"), StatusIs(absl::StatusCode::kDataLoss));
+}
+
+TEST(KeyBlobTest, RefusesABindingThatIsWrittenOtherwise) {
+  ASSERT_OK_AND_ASSIGN(const std::string octets, SerializeBlob(BoundExample()));
+  // Behind "DKP1": the number of registers, then each: bank and index.
+  std::string damaged = octets;
+  std::swap_ranges(damaged.begin() + 5, damaged.begin() + 8, damaged.begin() + 8);
+  EXPECT_THAT(ParseBlob(damaged), StatusIs(absl::StatusCode::kDataLoss)) << "registers in another order";
+  damaged = octets;
+  damaged[7] = 24;
+  EXPECT_THAT(ParseBlob(damaged), StatusIs(absl::StatusCode::kDataLoss)) << "no such register";
+  damaged = octets;
+  damaged[6] = 0x12;
+  EXPECT_THAT(ParseBlob(damaged), StatusIs(absl::StatusCode::kDataLoss)) << "no such bank";
+  damaged = octets;
+  damaged[4] = 0;
+  EXPECT_THAT(ParseBlob(damaged), StatusIs(absl::StatusCode::kDataLoss)) << "no registers";
+  EXPECT_THAT(ParseBlob(octets.substr(0, octets.find("DKT1")) + octets), StatusIs(absl::StatusCode::kDataLoss))
+      << "bound twice";
 }
 
 TEST(KeyBlobTest, ReadsWhatItWrote) {

@@ -14,6 +14,9 @@
 
 namespace ddskey::tpm {
 
+// kKeyProblem is the type URL of a payload of a Status that is about one key and says nothing about the device.
+inline constexpr char kKeyProblem[] = "ddskey/key-problem";
+
 // KeyDevice does one thing at a time and repeats nothing: a failed call says by RecoveryFor what Recover should do
 // before the next. For one thread.
 class KeyDevice {
@@ -42,6 +45,13 @@ class KeyDevice {
   virtual absl::StatusOr<std::string> Export(const ExportRequest&) {
     return absl::UnimplementedError("this device makes no key files");
   }
+  // Approve checks an approval, and makes the key anew that knows it. UNIMPLEMENTED if the device has no registers.
+  virtual absl::StatusOr<SealedKey> Approve(const ApproveRequest&) {
+    return absl::UnimplementedError("this device has no registers to bind keys to");
+  }
+
+  // Unlock takes an authorisation value, and compares it once. UNIMPLEMENTED if the device needs none.
+  virtual absl::Status Unlock(const UnlockRequest&) { return absl::UnimplementedError("this device needs no values"); }
 
   // Sign makes a signature, not checked yet; `meanwhile` is called while the device works, unless the call fails
   // before.

@@ -12,12 +12,13 @@
 #include "daemon/backend/crypto_library.h"
 #include "daemon/backend/tpm2/root_trust.h"
 #include "daemon/backend/tpm2/tpm_channel.h"
+#include "proto/contract/auth_kind.h"
 #include "proto/contract/secret_bytes.h"
 
 namespace ddskey::tpm {
 
 // ParentAuth is what is needed to use somebody else's TPM; neither value is tried again once the TPM refused it, until
-// the process is started anew with another.
+// there is another.
 struct ParentAuth {
   // Authorisation value of the owner hierarchy, under which the primary key is derived.
   std::optional<SecretBytes> owner;
@@ -58,6 +59,17 @@ class ParentKeys {
   // BeginSession makes sure that `channel` has a session salted to `parent`, or another key that is trusted.
   absl::Status BeginSession(TpmChannel& channel, const StorageKey& parent);
 
+  // BeginPolicy does the same for the policy session.
+  absl::Status BeginPolicy(TpmChannel& channel, const StorageKey& parent);
+
+  // Misses tells whether the TPM refused what there is for the owner, or for the storage root that a key names.
+  bool Misses(AuthKind kind) const;
+
+  // TryOwner and TryStorageRoot have the TPM compare another value, once. FAILED_PRECONDITION if it is wrong, and then
+  // all is as it was before.
+  absl::Status TryOwner(TpmChannel& channel, SecretBytes value);
+  absl::Status TryStorageRoot(TpmChannel& channel, SecretBytes value);
+
   // TakesPlaceBeside tells whether the primary key takes a place in the TPM that work under `parent` does not need.
   bool TakesPlaceBeside(const StorageKey& parent) const { return primary_.has_value() && &*primary_ != &parent; }
 
@@ -80,12 +92,16 @@ class ParentKeys {
   void Forget();
 
  private:
+  absl::Status NeedPrimary(TpmChannel& channel);
+  void NoteOwner(const absl::Status& status);
+  absl::Status AskUnderStorageRoot(TpmChannel& channel, const SecretBytes& value);
+  bool IsSaltedTo(const TPM2B_NAME* name, const StorageKey& parent) const;
   absl::Status FindPersistent(TpmChannel& channel);
   absl::Status DerivePrimary(TpmChannel& channel);
   absl::Status AskForPrimary(TpmChannel& channel, const TpmChannel::Call& call);
 
   const CryptoLibrary& library_;
-  const ParentAuth auth_;
+  ParentAuth auth_;
   RootTrust trust_;
   const std::function<absl::Status()> make_room_;
   bool found_ = false;
@@ -93,6 +109,11 @@ class ParentKeys {
   // Whether the persistent one turned out to have another authorisation value.
   bool persistent_refused_ = false;
   bool owner_refused_ = false;
+  // What somebody waits for.
+  bool owner_missing_ = false;
+  bool storage_root_missing_ = false;
+  // Whether the TPM wants another value of the owner than it got, needed or not.
+  bool owner_refuses_ = false;
   std::optional<StorageKey> primary_;
 };
 

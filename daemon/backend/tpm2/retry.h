@@ -49,6 +49,9 @@ inline Recovery RecoveryFor(const absl::Status& status) {
     case TPM2_RC_SESSION_HANDLES:
     case TPM2_RC_CONTEXT_GAP:
       return Recovery::kEvict;
+    case TPM2_RC_PCR_CHANGED:
+      // Registers changed between the beginning of a policy and its use.
+      return Recovery::kNewSession;
     case TPM2_RC_AUTH_FAIL:
     case TPM2_RC_BAD_AUTH:
       // Whoever is not sure that the value was wrong says so.

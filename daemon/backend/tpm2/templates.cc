@@ -102,6 +102,14 @@ std::optional<Signature> EcdsaSignature(const TPMS_SIGNATURE_ECC& raw) {
   return result;
 }
 
+// IsLike tells whether `key` is `expected` but for the public key itself.
+bool IsLike(const TPM2B_PUBLIC& key, TPM2B_PUBLIC expected) {
+  if (key.publicArea.type != expected.publicArea.type) return false;
+  expected.publicArea.unique = key.publicArea.unique;
+  const std::string octets = Marshalled(expected);
+  return !octets.empty() && octets == Marshalled(key);
+}
+
 }  // namespace
 
 TPM2B_PUBLIC SrkTemplate() {
@@ -149,12 +157,19 @@ TPM2B_PUBLIC KeyTemplate(KeyAlgorithm algorithm, KeyPurpose purpose) {
   return result;
 }
 
+TPM2B_PUBLIC BoundKeyTemplate(KeyAlgorithm algorithm, const TPM2B_DIGEST& policy) {
+  TPM2B_PUBLIC result = KeyTemplate(algorithm, KeyPurpose::kHandshake);
+  result.publicArea.objectAttributes &= ~TPMA_OBJECT_USERWITHAUTH;
+  result.publicArea.authPolicy = policy;
+  return result;
+}
+
 bool IsFromTemplate(const TPM2B_PUBLIC& key, KeyAlgorithm algorithm, KeyPurpose purpose) {
-  TPM2B_PUBLIC expected = KeyTemplate(algorithm, purpose);
-  if (key.publicArea.type != expected.publicArea.type) return false;
-  expected.publicArea.unique = key.publicArea.unique;
-  const std::string octets = Marshalled(expected);
-  return !octets.empty() && octets == Marshalled(key);
+  return IsLike(key, KeyTemplate(algorithm, purpose));
+}
+
+bool IsFromBoundTemplate(const TPM2B_PUBLIC& key, KeyAlgorithm algorithm, const TPM2B_DIGEST& policy) {
+  return IsLike(key, BoundKeyTemplate(algorithm, policy));
 }
 
 bool IsUsableParent(const TPM2B_PUBLIC& key) {

@@ -27,6 +27,13 @@ TPM2B_PUBLIC KeyTemplate(KeyAlgorithm algorithm, KeyPurpose purpose);
 // IsFromTemplate tells whether `key` is KeyTemplate(algorithm, purpose) but for the public key itself.
 bool IsFromTemplate(const TPM2B_PUBLIC& key, KeyAlgorithm algorithm, KeyPurpose purpose);
 
+// BoundKeyTemplate is KeyTemplate for a key that signs by `policy` only (see KeyPolicy), of which the purpose is a
+// part.
+TPM2B_PUBLIC BoundKeyTemplate(KeyAlgorithm algorithm, const TPM2B_DIGEST& policy);
+
+// IsFromBoundTemplate tells whether `key` is BoundKeyTemplate(algorithm, policy) but for the public key itself.
+bool IsFromBoundTemplate(const TPM2B_PUBLIC& key, KeyAlgorithm algorithm, const TPM2B_DIGEST& policy);
+
 // IsUsableParent tells whether a key of somebody else's making can be our keys' parent: a storage key that never leaves
 // this TPM and does not feed its lockout, on P-256 or P-384 or RSA with the usual exponent, with a name of SHA-2.
 bool IsUsableParent(const TPM2B_PUBLIC& key);

@@ -14,10 +14,12 @@
 #include "daemon/backend/attester.h"
 #include "daemon/backend/fair_queue.h"
 #include "daemon/backend/key_backend.h"
+#include "daemon/backend/key_work.h"
 #include "daemon/backend/secret_source.h"
 #include "daemon/backend/tpm2/parent_keys.h"
 #include "daemon/backend/tpm2/tpm_connection.h"
 #include "daemon/backend/tpm2/tpm_owner.h"
+#include "proto/contract/pcr_binding.h"
 
 namespace ddskey {
 
@@ -61,6 +63,12 @@ class TpmBackend : public KeyBackend, public Attester {
   WorkId SubmitImport(ForeignKey key, KeyPurpose purpose, WorkOptions options, CreateDone done) override;
   WorkId SubmitExport(SealedKey key, std::shared_ptr<const SecretBytes> auth, WorkOptions options,
                       ExportDone done) override;
+  WorkId SubmitCreateBound(KeyAlgorithm algorithm, KeyPurpose purpose, PcrTerms terms, WorkOptions options,
+                           CreateDone done) override;
+  WorkId SubmitUnlock(AuthKind kind, std::shared_ptr<const SecretBytes> value, WorkOptions options,
+                      UnlockDone done) override;
+  WorkId SubmitApprove(SealedKey key, PcrApproval approval, WorkOptions options, CreateDone done) override;
+  std::string KeyProblem(std::string_view public_key) const override;
   WorkId SubmitSign(SealedKey key, SignatureScheme scheme, std::string digest, WorkOptions options,
                     SignDone done) override;
   WorkId SubmitAttest(AttestRequest request, WorkOptions options, AttestDone done) override;
@@ -70,14 +78,14 @@ class TpmBackend : public KeyBackend, public Attester {
   Attester* attester() override { return this; }
   std::string kind() const override { return "tpm2"; }
   std::vector<KeyAlgorithm> algorithms() const override;
-  std::string protection() const override { return protection_; }
+  std::string protection() const override;
   BackendHealth Health() const override;
 
  private:
-  TpmBackend(std::shared_ptr<tpm::TpmOwner> owner, std::string protection);
+  WorkId Submit(CreateRequest request, WorkOptions options, CreateDone done);
+  explicit TpmBackend(std::shared_ptr<tpm::TpmOwner> owner);
 
   const std::shared_ptr<tpm::TpmOwner> owner_;
-  const std::string protection_;
   std::future<void> finished_;
   std::thread thread_;
 };

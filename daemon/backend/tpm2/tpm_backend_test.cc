@@ -188,7 +188,7 @@ TEST_F(TpmBackendTest, S12KeysNeedTheSecretTheyWereMadeUnder) {
   Make(dir_.File("another"));
   EXPECT_THAT(Sign(key), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("another secret")));
   Make();
-  EXPECT_THAT(Sign(key), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("another secret")));
+  EXPECT_THAT(Sign(key), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("ddskeyd.tpm2-key-auth")));
   Make(dir_.File("secret"));
   EXPECT_OK(Sign(key));
 }

@@ -23,14 +23,52 @@ TpmChannel::TpmChannel(TpmConnection& connection, const CryptoLibrary& library, 
     : connection_(connection), library_(library), crypto_(crypto) {}
 
 absl::Status TpmChannel::Begin(const StorageKey& key) {
-  End();
-  ASSIGN_OR_RETURN(HmacSession session, Start(&key));
+  if (session_.has_value()) Flush(session_->handle());
+  session_.reset();
+  ASSIGN_OR_RETURN(HmacSession session, Start(&key, TPM2_SE_HMAC));
   session_.emplace(std::move(session));
   salted_to_ = key.name;
   return absl::OkStatus();
 }
 
-absl::StatusOr<HmacSession> TpmChannel::Start(const StorageKey* key) {
+absl::Status TpmChannel::BeginPolicy(const StorageKey& key) {
+  if (policy_.has_value()) Flush(policy_->handle());
+  policy_.reset();
+  ASSIGN_OR_RETURN(HmacSession session, Start(&key, TPM2_SE_POLICY));
+  policy_.emplace(std::move(session));
+  policy_salted_to_ = key.name;
+  policy_is_new_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status TpmChannel::RestartPolicy() {
+  if (!policy_is_new_) {
+    RETURN_IF_ERROR(Bare(
+        "beginning a policy session of the TPM anew",
+        [this](TSS2_SYS_CONTEXT* sys) { return Tss2_Sys_PolicyRestart_Prepare(sys, policy_session()); },
+        &Tss2_Sys_PolicyRestart_Complete));
+  }
+  policy_is_new_ = false;
+  return absl::OkStatus();
+}
+
+absl::Status TpmChannel::ByPolicy(const Call& call) {
+  if (!policy_.has_value()) return absl::InternalError("there is no policy session with the TPM");
+  policy_is_new_ = false;
+  RETURN_IF_ERROR(Execute(*policy_, call));
+  // TPM 2.0 Part 1, 19.7: a policy is for one command.
+  policy_is_new_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status TpmChannel::Bare(const char* doing, const Step& prepare, const Step& complete) {
+  TSS2_SYS_CONTEXT* const sys = connection_.sys();
+  RETURN_IF_ERROR(FromTss(prepare(sys), doing));
+  RETURN_IF_ERROR(FromTss(connection_.Transact(), doing));
+  return FromTss(complete(sys), doing);
+}
+
+absl::StatusOr<HmacSession> TpmChannel::Start(const StorageKey* key, TPM2_SE type) {
   constexpr char kDoing[] = "starting a session with the TPM";
   std::optional<SessionSalt> salt;
   if (key != nullptr) {
@@ -41,8 +79,8 @@ absl::StatusOr<HmacSession> TpmChannel::Start(const StorageKey* key) {
   const TPMT_SYM_DEF symmetric = Aes128Cfb();
   RETURN_IF_ERROR(FromTss(
       Tss2_Sys_StartAuthSession_Prepare(connection_.sys(), key == nullptr ? TPM2_RH_NULL : key->handle, TPM2_RH_NULL,
-                                        &nonce_caller, salt.has_value() ? &salt->encrypted : &no_salt, TPM2_SE_HMAC,
-                                        &symmetric, TPM2_ALG_SHA256),
+                                        &nonce_caller, salt.has_value() ? &salt->encrypted : &no_salt, type, &symmetric,
+                                        TPM2_ALG_SHA256),
       kDoing));
   RETURN_IF_ERROR(FromTss(connection_.Transact(), kDoing));
   TPMI_SH_AUTH_SESSION handle = 0;
@@ -67,7 +105,7 @@ absl::Status TpmChannel::Protected(const Call& call) {
 }
 
 absl::Status TpmChannel::ProtectedAlone(const StorageKey* key, const Call& call) {
-  ASSIGN_OR_RETURN(HmacSession session, Start(key));
+  ASSIGN_OR_RETURN(HmacSession session, Start(key, TPM2_SE_HMAC));
   const absl::Status status = Execute(session, call);
   Flush(session.handle());
   return status;
@@ -149,6 +187,7 @@ TSS2_RC TpmChannel::Flush(TPM2_HANDLE handle) {
 
 void TpmChannel::End() {
   if (session_.has_value()) Flush(session_->handle());
+  if (policy_.has_value()) Flush(policy_->handle());
   Forget();
 }
 

@@ -29,8 +29,9 @@ struct StorageKey {
 };
 
 // TpmChannel sends the commands that concern keys over a connection, through SAPI: in a session salted to a storage key
-// where there is anything to protect. There is one session for a connection, because a TPM without a resource manager
-// has three places for them. Errors carry the TPM's code; see RecoveryFor. For one thread.
+// where there is anything to protect. There is one session for a connection, and one for the policies of keys that
+// are bound to registers, if there are any: a TPM without a resource manager has three places for them. Errors carry
+// the TPM's code; see RecoveryFor. For one thread.
 class TpmChannel {
  public:
   // Call is a command in SAPI's terms, and what a session must know of it.
@@ -61,6 +62,24 @@ class TpmChannel {
   // authorisation value does not pass over the bus either, but one that can be guessed can be found out from what does.
   absl::Status ProtectedAlone(const StorageKey* key, const Call& call);
 
+  // BeginPolicy starts the policy session, beside the other one and salted likewise, in place of one there may be.
+  absl::Status BeginPolicy(const StorageKey& key);
+  const TPM2B_NAME* policy_salted_to() const { return policy_.has_value() ? &policy_salted_to_ : nullptr; }
+
+  // policy_session is for the commands of policies; BeginPolicy must have succeeded.
+  TPMI_SH_POLICY policy_session() const { return policy_.has_value() ? policy_->handle() : 0; }
+
+  // RestartPolicy makes the policy session as new, unless it is.
+  absl::Status RestartPolicy();
+
+  // ByPolicy does `call` in the policy session, whose policy must include TPM2_PolicyAuthValue: the authorisation value
+  // is needed, too. Afterwards the session is as new.
+  absl::Status ByPolicy(const Call& call);
+
+  // Bare does a command that needs no authorisation, in the clear.
+  using Step = std::function<TSS2_RC(TSS2_SYS_CONTEXT*)>;
+  absl::Status Bare(const char* doing, const Step& prepare, const Step& complete);
+
   // Plain does `call` with an empty authorisation value in the clear.
   absl::Status Plain(const Call& call);
 
@@ -80,12 +99,15 @@ class TpmChannel {
   // Flush takes an object or a session out of the TPM.
   TSS2_RC Flush(TPM2_HANDLE handle);
 
-  // End takes the session out of the TPM, or only forgets it if the TPM should not be asked.
+  // End takes the sessions out of the TPM, or only forgets them if the TPM should not be asked.
   void End();
-  void Forget() { session_.reset(); }
+  void Forget() {
+    session_.reset();
+    policy_.reset();
+  }
 
  private:
-  absl::StatusOr<HmacSession> Start(const StorageKey* key);
+  absl::StatusOr<HmacSession> Start(const StorageKey* key, TPM2_SE type);
   absl::Status Execute(HmacSession& session, const Call& call);
 
   TpmConnection& connection_;
@@ -93,6 +115,10 @@ class TpmChannel {
   const SessionCrypto& crypto_;
   std::optional<HmacSession> session_;
   TPM2B_NAME salted_to_ = {};
+  std::optional<HmacSession> policy_;
+  TPM2B_NAME policy_salted_to_ = {};
+  // Whether the TPM has nothing in the policy session yet.
+  bool policy_is_new_ = false;
 };
 
 }  // namespace ddskey::tpm

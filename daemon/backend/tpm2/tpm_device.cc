@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "daemon/backend/derive_secret.h"
@@ -36,6 +37,23 @@ absl::Status DataLoss(const absl::Status& cause, const char* message) {
     status.SetPayload(kTssPayload, *payload);
   }
   return status;
+}
+
+// KeysLocked is about keys whose secret is not there: what is wrong is not the TPM, and the health says it already.
+absl::Status KeysLocked() {
+  absl::Status status = absl::FailedPreconditionError(
+      "the keys of this backend need a secret that was not given: give it with ddskeyctl backend unlock, or as the "
+      "credential ddskeyd.tpm2-key-auth and restart the daemon");
+  status.SetPayload(kKeyProblem, absl::Cord("secret"));
+  return status;
+}
+
+// IsOurs tells whether the key in `blob` is what we make of this algorithm, purpose and binding.
+absl::StatusOr<bool> IsOurs(const CryptoLibrary& library, const KeyBlob& blob, KeyAlgorithm algorithm,
+                            KeyPurpose purpose) {
+  if (!blob.binding.has_value()) return IsFromTemplate(blob.public_area, algorithm, purpose);
+  ASSIGN_OR_RETURN(const KeyPolicy policy, MakeKeyPolicy(library, purpose, *blob.binding));
+  return IsFromBoundTemplate(blob.public_area, algorithm, policy.digest);
 }
 
 bool SameKey(const SealedKey& a, const SealedKey& b) {
@@ -70,10 +88,16 @@ TpmDevice::TpmDevice(TctiOpener opener, const CryptoLibrary& library, std::uniqu
       library_(library),
       crypto_(std::move(crypto)),
       secret_(std::move(setup.secret)),
+      secret_ids_(std::move(setup.secret_ids)),
       monitor_(monitor),
       stop_fd_(stop_fd),
       parents_(library, std::move(setup.parent_auth), std::move(setup.trust), [this] { return MakeRoom(kPlaces - 1); }),
-      endorsement_(library, std::move(setup.endorsement_auth)) {}
+      endorsement_(library, std::move(setup.endorsement_auth)),
+      // The primary key may be there, and the key that is used is the last to go.
+      gate_(library, [this] { return MakeRoom(kPlaces - 2); }) {
+  monitor_.SetSecretOrigin(std::move(setup.secret_origin));
+  SayWhatIsMissing();
+}
 
 void TpmDevice::Leave() {
   if (connection_ == nullptr) return;
@@ -85,7 +109,9 @@ void TpmDevice::Leave() {
 
 absl::Status TpmDevice::Probe() {
   const bool was_ready = ready_;
-  RETURN_IF_ERROR(EnsureReady());
+  const absl::Status ready = EnsureReady();
+  SayWhatIsMissing();
+  RETURN_IF_ERROR(ready);
   if (monitor_.primary_wanted()) {
     ASSIGN_OR_RETURN(std::string primary, parents_.Learn(*channel_));
     monitor_.SetPrimaryParent(std::move(primary));
@@ -166,11 +192,12 @@ absl::Status TpmDevice::CheckAlgorithm(KeyAlgorithm algorithm) const {
 // never accepted, and the session works and is about the very object. Otherwise it is in doubt, and everything is
 // loaded again for a second try: the TPM may have been reset behind our back, or somebody may have changed the command
 // or how the session began, or made the refusal up.
-absl::Status TpmDevice::Protected(const StorageKey& parent, const TpmChannel::Call& call) {
+absl::Status TpmDevice::Protected(const StorageKey& parent, const TpmChannel::Call& call, bool by_policy) {
   const TPM2B_NAME& object = call.command.names.front();
   if (tried_.IsWrong(ValueOf(object))) return FromTss(TPM2_RC_BAD_AUTH, call.doing);
-  RETURN_IF_ERROR(parents_.BeginSession(*channel_, parent));
-  const absl::Status status = channel_->Protected(call);
+  // OpenGate has begun the policy's.
+  if (!by_policy) RETURN_IF_ERROR(parents_.BeginSession(*channel_, parent));
+  const absl::Status status = by_policy ? channel_->ByPolicy(call) : channel_->Protected(call);
   const bool suspected = suspect_.has_value() && SameName(*suspect_, object);
   if (IsAuthFailure(status)) {
     suspect_.reset();
@@ -225,13 +252,19 @@ absl::Status TpmDevice::Doubt(const TPM2B_NAME& object, const absl::Status& stat
 }
 
 absl::StatusOr<SealedKey> TpmDevice::Create(const CreateRequest& request) {
-  RETURN_IF_ERROR(EnsureReady());
+  const absl::Status ready = EnsureReady();
+  SayWhatIsMissing();
+  RETURN_IF_ERROR(ready);
   RETURN_IF_ERROR(CheckAlgorithm(request.algorithm));
+  std::optional<PcrBinding> binding;
+  if (request.terms.has_value()) {
+    ASSIGN_OR_RETURN(binding, Bind(*request.terms, request.purpose));
+  }
   ASSIGN_OR_RETURN(const StorageKey* parent, parents_.ForNewKey(*channel_));
-  auto key = CreateUnder(*parent, request);
+  auto key = CreateUnder(*parent, request, binding);
   if (absl::IsFailedPrecondition(key.status()) && IsAuthFailure(key.status()) && parents_.GiveUp(*parent)) {
     ASSIGN_OR_RETURN(parent, parents_.ForNewKey(*channel_));
-    key = CreateUnder(*parent, request);
+    key = CreateUnder(*parent, request, binding);
   }
   if (key.ok()) parents_.Know(parent->name);
   monitor_.SetStorageRoot(parents_.Describe());
@@ -242,6 +275,8 @@ absl::StatusOr<SealedKey> TpmDevice::Create(const CreateRequest& request) {
 absl::StatusOr<KeyBlob> TpmDevice::NewBlob(const StorageKey& parent) const {
   KeyBlob blob;
   blob.parent = parent.name;
+  // Else it would be made with less protection than those that are there.
+  if (!secret_.has_value() && !secret_ids_.empty()) return KeysLocked();
   if (secret_.has_value()) {
     blob.has_auth = true;
     blob.secret_id = secret_->id;
@@ -250,10 +285,16 @@ absl::StatusOr<KeyBlob> TpmDevice::NewBlob(const StorageKey& parent) const {
   return blob;
 }
 
-absl::StatusOr<SealedKey> TpmDevice::CreateUnder(const StorageKey& parent, const CreateRequest& request) {
+absl::StatusOr<SealedKey> TpmDevice::CreateUnder(const StorageKey& parent, const CreateRequest& request,
+                                                 const std::optional<PcrBinding>& binding) {
   ASSIGN_OR_RETURN(KeyBlob blob, NewBlob(parent));
+  blob.binding = binding;
   ASSIGN_OR_RETURN(const std::optional<SecretBytes> auth, AuthFor(blob));
-  const TPM2B_PUBLIC public_template = KeyTemplate(request.algorithm, request.purpose);
+  TPM2B_PUBLIC public_template = KeyTemplate(request.algorithm, request.purpose);
+  if (binding.has_value()) {
+    ASSIGN_OR_RETURN(const KeyPolicy policy, MakeKeyPolicy(library_, request.purpose, *binding));
+    public_template = BoundKeyTemplate(request.algorithm, policy.digest);
+  }
   RETURN_IF_ERROR(MakeRoomUnder(parent));
   TPM2B_SENSITIVE_CREATE sensitive = {};
   if (auth.has_value()) {
@@ -282,7 +323,8 @@ absl::StatusOr<SealedKey> TpmDevice::CreateUnder(const StorageKey& parent, const
        .patience = TpmConnection::kPatienceForCreation});
   explicit_bzero(&sensitive, sizeof(sensitive));
   RETURN_IF_ERROR(creating);
-  if (!IsFromTemplate(blob.public_area, request.algorithm, request.purpose)) {
+  ASSIGN_OR_RETURN(const bool as_asked, IsOurs(library_, blob, request.algorithm, request.purpose));
+  if (!as_asked) {
     return absl::InternalError("the TPM made another key than it was asked for");
   }
   SealedKey sealed{request.algorithm, request.purpose, "", ""};
@@ -298,18 +340,23 @@ absl::StatusOr<std::optional<SecretBytes>> TpmDevice::AuthFor(const KeyBlob& blo
 }
 
 // CheckBlob holds the label of a key against what the TPM will load.
-absl::StatusOr<KeyBlob> TpmDevice::CheckBlob(const SealedKey& key) const {
+absl::StatusOr<KeyBlob> TpmDevice::CheckBlob(const SealedKey& key) {
   ASSIGN_OR_RETURN(KeyBlob blob, ParseBlob(key.blob));
   const bool from_file = AlgorithmOf(blob.public_area) == key.algorithm && CheckTss2PublicArea(blob.public_area).ok();
-  if (!IsFromTemplate(blob.public_area, key.algorithm, key.purpose) &&
-      !IsFromImportTemplate(blob.public_area, key.algorithm, key.purpose) && !from_file) {
+  const auto ours = IsOurs(library_, blob, key.algorithm, key.purpose);
+  if ((!ours.ok() || !*ours) && !IsFromImportTemplate(blob.public_area, key.algorithm, key.purpose) && !from_file) {
     return absl::DataLossError("the stored key is damaged or does not belong to its record");
   }
   const auto info = PublicKeyInfo(library_, blob.public_area);
   if (!info.ok() || *info != key.public_key) {
     return absl::DataLossError("the stored key is damaged or does not belong to its record");
   }
-  if (blob.has_auth && (!secret_.has_value() || blob.secret_id != secret_->id)) {
+  if (blob.has_auth && !secret_.has_value()) {
+    secret_ids_.insert(blob.secret_id);
+    SayWhatIsMissing();
+    return KeysLocked();
+  }
+  if (blob.has_auth && blob.secret_id != secret_->id) {
     return absl::DataLossError(
         "the stored key was made under another secret; restore the secret that belongs to this key store");
   }
@@ -335,6 +382,11 @@ absl::StatusOr<TpmDevice::Loaded*> TpmDevice::Load(const SealedKey& key) {
   ASSIGN_OR_RETURN(const ReadKeys::Key* const read, Read(key));
   const KeyBlob& blob = read->blob;
   ASSIGN_OR_RETURN(std::optional<SecretBytes> auth, AuthFor(blob));
+  std::optional<BoundKey> bound;
+  if (blob.binding.has_value()) {
+    ASSIGN_OR_RETURN(KeyPolicy policy, MakeKeyPolicy(library_, key.purpose, *blob.binding));
+    bound.emplace(BoundKey{*blob.binding, std::move(policy), 0, {}});
+  }
   ASSIGN_OR_RETURN(const StorageKey* const parent, parents_.Named(*channel_, blob.parent));
   RETURN_IF_ERROR(MakeRoomUnder(*parent));
   TPM2_HANDLE handle = 0;
@@ -358,22 +410,26 @@ absl::StatusOr<TpmDevice::Loaded*> TpmDevice::Load(const SealedKey& key) {
     if (absl::IsUnavailable(loading) || absl::IsResourceExhausted(loading)) return loading;
     if (IsAuthFailure(loading)) {
       const bool other = parents_.GiveUp(*parent);
-      return other ? parents_.Named(*channel_, blob.parent).status() : loading;
+      const absl::Status refused = other ? parents_.Named(*channel_, blob.parent).status() : loading;
+      SayWhatIsMissing();
+      return refused;
     }
     return DataLoss(loading, "the stored key does not load: it was made by another TPM or is damaged");
   }
   EVP_PKEY_up_ref(read->public_key.get());
-  loaded_.push_front({key, handle, read->name, blob.parent, EvpKey(read->public_key.get()), std::move(auth)});
+  loaded_.push_front(
+      {key, handle, read->name, blob.parent, EvpKey(read->public_key.get()), std::move(auth), std::move(bound)});
   return &loaded_.front();
 }
 
 absl::StatusOr<KeyDevice::Signed> TpmDevice::Sign(const SignRequest& request, const std::function<void()>& meanwhile) {
-  RETURN_IF_ERROR(EnsureReady());
+  const absl::Status ready = EnsureReady();
+  if (!ready.ok()) SayWhatIsMissing();
+  RETURN_IF_ERROR(ready);
   ASSIGN_OR_RETURN(Loaded* const loaded, Load(request.key));
   ASSIGN_OR_RETURN(const StorageKey* const parent, parents_.Named(*channel_, loaded->parent));
-  TPM2B_DIGEST digest = {};
-  digest.size = static_cast<UINT16>(request.digest.size());
-  std::copy(request.digest.begin(), request.digest.end(), digest.buffer);
+  if (loaded->bound.has_value()) RETURN_IF_ERROR(OpenGate(*parent, *loaded));
+  const TPM2B_DIGEST digest = ToTpmDigest(request.digest);
   const TPMT_SIG_SCHEME scheme = SchemeOf(request.scheme);
   TPMT_SIGNATURE made = {};
   const absl::Status signing = Protected(
@@ -389,7 +445,8 @@ absl::StatusOr<KeyDevice::Signed> TpmDevice::Sign(const SignRequest& request, co
              return Tss2_Sys_Sign_Prepare(sys, loaded->handle, &digest, &scheme, &kNotRestricted);
            },
        .complete = [&](TSS2_SYS_CONTEXT* sys) { return Tss2_Sys_Sign_Complete(sys, &made); },
-       .meanwhile = meanwhile});
+       .meanwhile = meanwhile},
+      loaded->bound.has_value());
   if (IsAuthFailure(signing) && !absl::IsUnavailable(signing)) {
     return DataLoss(signing,
                     "the stored key does not accept its authorisation: it is damaged, and not tried again before a "

@@ -7,6 +7,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,6 +25,7 @@
 #include "daemon/backend/tpm2/key_blob.h"
 #include "daemon/backend/tpm2/key_device.h"
 #include "daemon/backend/tpm2/parent_keys.h"
+#include "daemon/backend/tpm2/pcr_gate.h"
 #include "daemon/backend/tpm2/read_keys.h"
 #include "daemon/backend/tpm2/retry.h"
 #include "daemon/backend/tpm2/root_trust.h"
@@ -50,6 +52,10 @@ struct DeviceSetup {
   RootTrust trust;
   // Authorisation value of the endorsement hierarchy; nothing if it is empty.
   std::optional<SecretBytes> endorsement_auth = {};
+  // Where `secret` comes from, for people.
+  std::string secret_origin;
+  // SecretIds that keys in the key store need.
+  std::set<std::string> secret_ids;
 };
 
 // TpmDevice is a TPM.
@@ -63,6 +69,9 @@ struct DeviceSetup {
 // Keys made with an AuthSecret have an authorisation value (S-12) derived from it and a random salt; it is stored
 // nowhere and never passes over the bus in the clear, so the key store alone does not let other users of the TPM use
 // the keys. Without an AuthSecret the value is empty: one beside the blob would protect nothing.
+//
+// Keys that are bound to registers sign in a session of their own, whose policy PcrGate satisfies anew for each
+// signature.
 class TpmDevice : public KeyDevice {
  public:
   TpmDevice(TctiOpener opener, const CryptoLibrary& library, std::unique_ptr<SessionCrypto> crypto, DeviceSetup setup,
@@ -74,6 +83,8 @@ class TpmDevice : public KeyDevice {
   absl::StatusOr<SealedKey> Create(const CreateRequest& request) override;
   absl::StatusOr<SealedKey> Import(const ImportRequest& request) override;
   absl::StatusOr<std::string> Export(const ExportRequest& request) override;
+  absl::StatusOr<SealedKey> Approve(const ApproveRequest& request) override;
+  absl::Status Unlock(const UnlockRequest& request) override;
   absl::StatusOr<Signed> Sign(const SignRequest& request, const std::function<void()>& meanwhile) override;
   absl::StatusOr<Attestation> Attest(const AttestRequest& request) override;
   absl::StatusOr<ActivatedSecret> Activate(const ActivateRequest& request) override;
@@ -88,6 +99,8 @@ class TpmDevice : public KeyDevice {
     TPM2B_NAME parent;
     EvpKey public_key;
     std::optional<SecretBytes> auth;
+    // Set if it signs by its policy only.
+    std::optional<BoundKey> bound;
   };
 
   absl::Status EnsureReady();
@@ -96,7 +109,7 @@ class TpmDevice : public KeyDevice {
   absl::Status CheckAlgorithm(KeyAlgorithm algorithm) const;
   absl::StatusOr<Loaded*> Load(const SealedKey& key);
   absl::StatusOr<const ReadKeys::Key*> Read(const SealedKey& key);
-  absl::StatusOr<KeyBlob> CheckBlob(const SealedKey& key) const;
+  absl::StatusOr<KeyBlob> CheckBlob(const SealedKey& key);
   absl::StatusOr<std::optional<SecretBytes>> AuthFor(const KeyBlob& blob) const;
   absl::StatusOr<KeyBlob> NewBlob(const StorageKey& parent) const;
   absl::StatusOr<SealedKey> ImportPrivate(const ImportRequest& request);
@@ -107,8 +120,14 @@ class TpmDevice : public KeyDevice {
                                            const TPM2B_PUBLIC& public_area, const SecretBytes* before,
                                            const SecretBytes* after);
   absl::StatusOr<SealedKey> SealLoadable(const KeyBlob& blob, KeyAlgorithm algorithm, KeyPurpose purpose);
-  absl::StatusOr<SealedKey> CreateUnder(const StorageKey& parent, const CreateRequest& request);
-  absl::Status Protected(const StorageKey& parent, const TpmChannel::Call& call);
+  absl::StatusOr<SealedKey> CreateUnder(const StorageKey& parent, const CreateRequest& request,
+                                        const std::optional<PcrBinding>& binding);
+  absl::Status UnlockOne(const UnlockRequest& request);
+  absl::Status UnlockKeys(const SecretBytes& value);
+  void SayWhatIsMissing();
+  absl::StatusOr<PcrBinding> Bind(const PcrTerms& terms, KeyPurpose purpose);
+  absl::Status OpenGate(const StorageKey& parent, Loaded& loaded);
+  absl::Status Protected(const StorageKey& parent, const TpmChannel::Call& call, bool by_policy = false);
   std::string_view ValueOf(const TPM2B_NAME& object) const;
   bool IsWrong(const StorageKey& parent, const TPM2B_NAME& object);
   absl::Status Refused(const StorageKey& parent, const TPM2B_NAME& object, const absl::Status& status);
@@ -135,13 +154,16 @@ class TpmDevice : public KeyDevice {
   const TctiOpener opener_;
   const CryptoLibrary& library_;
   const std::unique_ptr<SessionCrypto> crypto_;
-  const std::optional<AuthSecret> secret_;
+  std::optional<AuthSecret> secret_;
+  // Of the secrets that keys were made under, for as long as there is none.
+  std::set<std::string> secret_ids_;
   DeviceMonitor& monitor_;
   const int stop_fd_;
   std::unique_ptr<TpmConnection> connection_;
   std::unique_ptr<TpmChannel> channel_;
   ParentKeys parents_;
   EndorsementKeys endorsement_;
+  const PcrGate gate_;
   bool ready_ = false;
   // Whether the monitor knows what keys this TPM makes.
   bool asked_algorithms_ = false;

@@ -18,6 +18,7 @@
 #include "daemon/backend/secret_source.h"
 #include "daemon/backend/tpm2/tpm_backend.h"
 #include "daemon/backend/tpm2/wiretap.h"
+#include "proto/contract/pcr_binding.h"
 #include "proto/contract/secret_access.h"
 #include "proto/contract/secret_bytes.h"
 #include "test/support/process.h"
@@ -61,6 +62,23 @@ class TpmFixture : public ::testing::Test {
     auto future = promise->get_future();
     backend_->SubmitCreate(algorithm, KeyPurpose::kHandshake, In(time),
                            [promise](absl::StatusOr<SealedKey> key) { promise->set_value(std::move(key)); });
+    return future.get();
+  }
+
+  // CreateBound makes a key that is bound to registers.
+  absl::StatusOr<SealedKey> CreateBound(PcrTerms terms, KeyAlgorithm algorithm = KeyAlgorithm::kEcP256) {
+    auto promise = std::make_shared<std::promise<absl::StatusOr<SealedKey>>>();
+    auto future = promise->get_future();
+    backend_->SubmitCreateBound(algorithm, KeyPurpose::kHandshake, std::move(terms), In(std::chrono::minutes(1)),
+                                [promise](absl::StatusOr<SealedKey> key) { promise->set_value(std::move(key)); });
+    return future.get();
+  }
+
+  absl::StatusOr<SealedKey> Approve(const SealedKey& key, PcrApproval approval) {
+    auto promise = std::make_shared<std::promise<absl::StatusOr<SealedKey>>>();
+    auto future = promise->get_future();
+    backend_->SubmitApprove(key, std::move(approval), In(std::chrono::minutes(1)),
+                            [promise](absl::StatusOr<SealedKey> changed) { promise->set_value(std::move(changed)); });
     return future.get();
   }
 

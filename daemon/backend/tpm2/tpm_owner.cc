@@ -85,13 +85,19 @@ void TpmOwner::Run() {
 void TpmOwner::Do(DeviceQueue::Turn turn) {
   const auto* const create = std::get_if<CreateRequest>(&turn.request());
   const auto* const import = std::get_if<ImportRequest>(&turn.request());
-  if (create != nullptr || import != nullptr) {
+  const auto* const approve = std::get_if<ApproveRequest>(&turn.request());
+  if (create != nullptr || import != nullptr || approve != nullptr) {
     CheckPending();
     auto key = Retry<SealedKey>(
-        turn.deadline(), [&] { return create != nullptr ? device_->Create(*create) : device_->Import(*import); },
+        turn.deadline(),
+        [&] {
+          if (approve != nullptr) return device_->Approve(*approve);
+          return create != nullptr ? device_->Create(*create) : device_->Import(*import);
+        },
         [this](Recovery recovery, const absl::Status& failure) { Recover(recovery, failure); },
         [&](std::chrono::milliseconds time) { return Pause(time, turn); });
-    Note(key.status());
+    // What is wrong with an approval says nothing about the TPM.
+    if (approve == nullptr || key.ok() || RecoveryFor(key.status()) != Recovery::kNone) Note(key.status());
     turn.Finish(std::move(key));
     return;
   }
@@ -109,6 +115,11 @@ void TpmOwner::Do(DeviceQueue::Turn turn) {
   }
   if (const auto* activate = std::get_if<ActivateRequest>(&turn.request())) {
     return DoOnce<ActivatedSecret>(turn, [&] { return device_->Activate(*activate); });
+  }
+  if (const auto* const unlock = std::get_if<UnlockRequest>(&turn.request())) {
+    CheckPending();
+    turn.FinishUnlock(Unlock(turn, *unlock));
+    return;
   }
   auto result = Sign(turn);
   // In case the TPM never got to work meanwhile.
@@ -139,6 +150,22 @@ absl::StatusOr<KeyDevice::Signed> TpmOwner::Sign(const DeviceQueue::Turn& turn) 
       [&](std::chrono::milliseconds time) { return Pause(time, turn); });
   Note(result.status());
   return result;
+}
+
+absl::Status TpmOwner::Unlock(const DeviceQueue::Turn& turn, const UnlockRequest& request) {
+  // Repeated is only what never got so far that the value was compared.
+  const auto unlocked = Retry<bool>(
+      turn.deadline(),
+      [&]() -> absl::StatusOr<bool> {
+        const absl::Status status = device_->Unlock(request);
+        if (!status.ok()) return status;
+        return true;
+      },
+      [this](Recovery recovery, const absl::Status& failure) { Recover(recovery, failure); },
+      [&](std::chrono::milliseconds time) { return Pause(time, turn); });
+  // What was wrong before is looked at anew.
+  next_probe_ = Now();
+  return unlocked.status();
 }
 
 void TpmOwner::CheckPending() {
@@ -204,6 +231,7 @@ void TpmOwner::Note(const absl::Status& status) {
   }
   if (absl::IsDataLoss(status) || absl::IsInvalidArgument(status) || absl::IsUnimplemented(status)) return;
   if (absl::IsResourceExhausted(status) && !RawTss(status).has_value()) return;
+  if (status.GetPayload(kKeyProblem).has_value()) return;
   well_ = false;
   monitor_.SetProblem(std::string(status.message()));
   next_probe_ = Now() + (RecoveryFor(status) == Recovery::kNone ? kRefusedInterval : probe_backoff_.Next());

@@ -67,6 +67,7 @@ class TpmOwner {
   template <typename Result, typename Attempt>
   void DoOnce(DeviceQueue::Turn& turn, Attempt attempt);
   absl::StatusOr<KeyDevice::Signed> Sign(const DeviceQueue::Turn& turn);
+  absl::Status Unlock(const DeviceQueue::Turn& turn, const UnlockRequest& request);
   void CheckPending();
   void SignAgain(DeviceQueue::Turn turn);
   bool IsGood(const DeviceQueue::Turn& turn, const KeyDevice::Signed& result) const;

@@ -48,6 +48,7 @@ Meaning MeaningOfTpm(TSS2_RC code) {
     case TPM2_RC_ASYMMETRIC:
       return {absl::StatusCode::kUnimplemented, "; this TPM cannot do that"};
     case TPM2_RC_HANDLE:
+    case TPM2_RC_PCR_CHANGED:
     case TPM2_RC_REBOOT:
       return {absl::StatusCode::kUnavailable, kNoAdvice};
     default:
