@@ -262,6 +262,8 @@ absl::Status Daemon::Serve(PassedDescriptors& descriptors) {
   reviewer_ = std::make_unique<PeerReviewer>(
       PeerReviewer::Parts{*pool_, *authorizer_, authentication_->admission(), *sealer_, changes_, Clock()});
   board_ = std::make_unique<WatchBoard>(changes_);
+  signing_ =
+      std::make_unique<SigningCustodian>(SigningCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, book_});
   administration_ = std::make_unique<KeyCustodian>(KeyCustodian::Parts{
       *pool_, *authorizer_, *keys_, *backends_, *validator_, changes_, Clock(), book_, file_lists_.get()});
   trust_ = std::make_unique<TrustCustodian>(
@@ -281,6 +283,7 @@ absl::Status Daemon::Serve(PassedDescriptors& descriptors) {
   admin_limiter_ = std::make_unique<CallLimiter>(limits);
   authentication_handler_ = std::make_unique<AuthenticationHandler>(application_peers_, *application_limiter_,
                                                                     *authentication_, *reviewer_, *board_);
+  signing_handler_ = std::make_unique<SigningHandler>(application_peers_, *application_limiter_, *signing_);
   admin_handler_ =
       std::make_unique<AdminHandler>(admin_peers_, *admin_limiter_,
                                      AdminHandler::Custodians{*administration_, *identities_, *trust_, *checker_,
@@ -293,7 +296,7 @@ absl::Status Daemon::Serve(PassedDescriptors& descriptors) {
                    OpenSocket(descriptors, "ddskeyd-admin", config_.admin_socket(), config_.admin_socket_mode()));
   ASSIGN_OR_RETURN(application_server_,
                    RpcServer::Start(std::move(application), {.name = "application", .limits = limits},
-                                    {authentication_handler_.get()}, application_peers_));
+                                    {authentication_handler_.get(), signing_handler_.get()}, application_peers_));
   ASSIGN_OR_RETURN(admin_server_, RpcServer::Start(std::move(admin),
                                                    {.name = "administration",
                                                     .limits = limits,

@@ -24,6 +24,7 @@
 #include "daemon/custodian/key_custodian.h"
 #include "daemon/custodian/participant_book.h"
 #include "daemon/custodian/peer_reviewer.h"
+#include "daemon/custodian/signing_custodian.h"
 #include "daemon/custodian/store_checker.h"
 #include "daemon/custodian/trust_custodian.h"
 #include "daemon/custodian/watch_board.h"
@@ -38,6 +39,7 @@
 #include "daemon/rpc/peer_credentials.h"
 #include "daemon/rpc/peer_registry.h"
 #include "daemon/rpc/server.h"
+#include "daemon/rpc/signing_handler.h"
 #include "daemon/service/passed_descriptors.h"
 #include "daemon/service/periodic_task.h"
 #include "daemon/trust/certificate_validator.h"
@@ -108,6 +110,7 @@ class Daemon {
   std::unique_ptr<AuthenticationCustodian> authentication_;
   std::unique_ptr<PeerReviewer> reviewer_;
   std::unique_ptr<WatchBoard> board_;
+  std::unique_ptr<SigningCustodian> signing_;
   std::unique_ptr<KeyCustodian> administration_;
   std::unique_ptr<IdentityCustodian> identities_;
   std::unique_ptr<StoreChecker> checker_;
@@ -119,6 +122,7 @@ class Daemon {
   PeerRegistry admin_peers_;
   std::unique_ptr<CallLimiter> admin_limiter_;
   std::unique_ptr<AuthenticationHandler> authentication_handler_;
+  std::unique_ptr<SigningHandler> signing_handler_;
   std::unique_ptr<AdminHandler> admin_handler_;
   std::unique_ptr<RpcServer> application_server_;
   std::unique_ptr<RpcServer> admin_server_;

@@ -12,6 +12,10 @@ std::string_view ActionName(Action action) {
       return "PROCESS_KEY";
     case Action::kSignParticipantData:
       return "SIGN_PARTICIPANT_DATA";
+    case Action::kSignDigest:
+      return "SIGN_DIGEST";
+    case Action::kSignPkcs1:
+      return "SIGN_PKCS1";
     case Action::kKeyCreate:
       return "KEY_CREATE";
     case Action::kKeyList:

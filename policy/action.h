@@ -11,6 +11,8 @@ enum class Action {
   kOwnTrust,
   kProcessKey,
   kSignParticipantData,
+  kSignDigest,
+  kSignPkcs1,
   kKeyCreate,
   kKeyList,
   kKeyDelete,

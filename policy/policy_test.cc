@@ -14,11 +14,12 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr Action kEveryAction[] = {
-    Action::kHandshake,          Action::kOwnTrust,   Action::kProcessKey,  Action::kSignParticipantData,
-    Action::kKeyCreate,          Action::kKeyList,    Action::kKeyDelete,   Action::kCsrCreate,
-    Action::kCertificateInstall, Action::kStatus,     Action::kTrustChange, Action::kIdentityRenew,
-    Action::kIdentityState,      Action::kStoreCheck, Action::kBackup,      Action::kRestore,
-    Action::kKeyImport,          Action::kKeyExport,  Action::kAttest,      Action::kCredentialActivate};
+    Action::kHandshake,  Action::kOwnTrust,    Action::kProcessKey,        Action::kSignParticipantData,
+    Action::kSignDigest, Action::kSignPkcs1,   Action::kOcspInstall,       Action::kKeyCreate,
+    Action::kKeyList,    Action::kKeyDelete,   Action::kCsrCreate,         Action::kCertificateInstall,
+    Action::kStatus,     Action::kTrustChange, Action::kIdentityRenew,     Action::kIdentityState,
+    Action::kStoreCheck, Action::kBackup,      Action::kRestore,           Action::kKeyImport,
+    Action::kKeyExport,  Action::kAttest,      Action::kCredentialActivate};
 
 std::shared_ptr<const Policy> MakePolicy(const std::string& text) {
   auto policy = Policy::Parse(text, "policy.textproto", {});
@@ -67,7 +68,8 @@ TEST(PolicyTest, WithoutAFileTheSuperuserAdministersAndNobodyUsesAKey) {
   const auto policy = Policy::SuperuserOnly();
   for (const Action action : kEveryAction) {
     const bool uses_key = action == Action::kHandshake || action == Action::kOwnTrust ||
-                          action == Action::kProcessKey || action == Action::kSignParticipantData;
+                          action == Action::kProcessKey || action == Action::kSignParticipantData ||
+                          action == Action::kSignDigest || action == Action::kSignPkcs1;
     EXPECT_EQ(policy->Evaluate(Process(0, 0), action, "lidar").allowed, !uses_key) << ActionName(action);
     EXPECT_FALSE(policy->Evaluate(Process(1000), action, "lidar").allowed) << ActionName(action);
   }

@@ -35,6 +35,10 @@ std::optional<Action> ActionOf(v1::Operation operation) {
       return Action::kProcessKey;
     case v1::SIGN_PARTICIPANT_DATA:
       return Action::kSignParticipantData;
+    case v1::SIGN_DIGEST:
+      return Action::kSignDigest;
+    case v1::SIGN_PKCS1:
+      return Action::kSignPkcs1;
     case v1::KEY_CREATE:
       return Action::kKeyCreate;
     case v1::KEY_LIST:

@@ -114,6 +114,11 @@ def system_repositories():
         modules = ["openssl"],
     )
     pkg_config_repository(
+        name = "nettle",
+        debian_package = "nettle-dev",
+        modules = ["nettle"],
+    )
+    pkg_config_repository(
         name = "tss2",
         debian_package = "libtss2-dev",
         modules = ["tss2-esys", "tss2-sys", "tss2-tctildr", "tss2-rc", "tss2-mu"],

@@ -15,8 +15,6 @@
 namespace ddskey {
 namespace {
 
-constexpr int kSaltLength = 32;
-
 struct ContextDeleter {
   void operator()(EVP_PKEY_CTX* context) const { EVP_PKEY_CTX_free(context); }
 };
@@ -33,17 +31,17 @@ const uint8_t* Octets(std::string_view text) { return reinterpret_cast<const uin
 
 // SetScheme chooses the padding; the call has been checked to fit the key.
 bool SetScheme(EVP_PKEY_CTX* context, SignatureScheme scheme) {
-  switch (scheme) {
-    case SignatureScheme::kEcdsaSha256:
+  const EVP_MD* const hash = UsesSha384(scheme) ? EVP_sha384() : EVP_sha256();
+  switch (FamilyOf(scheme)) {
+    case SignatureFamily::kEcdsa:
       return true;
-    case SignatureScheme::kRsaPssSha256:
+    case SignatureFamily::kRsaPss:
       return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) > 0 &&
-             EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) > 0 &&
-             EVP_PKEY_CTX_set_rsa_mgf1_md(context, EVP_sha256()) > 0 &&
-             EVP_PKEY_CTX_set_rsa_pss_saltlen(context, kSaltLength) > 0;
-    case SignatureScheme::kRsaPkcs1Sha256:
+             EVP_PKEY_CTX_set_signature_md(context, hash) > 0 && EVP_PKEY_CTX_set_rsa_mgf1_md(context, hash) > 0 &&
+             EVP_PKEY_CTX_set_rsa_pss_saltlen(context, static_cast<int>(DigestSize(scheme))) > 0;
+    case SignatureFamily::kRsaPkcs1:
       return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) > 0 &&
-             EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) > 0;
+             EVP_PKEY_CTX_set_signature_md(context, hash) > 0;
   }
   return false;
 }

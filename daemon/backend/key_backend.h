@@ -16,6 +16,7 @@
 #include "proto/contract/auth_kind.h"
 #include "proto/contract/pcr_binding.h"
 #include "proto/contract/secret_bytes.h"
+#include "proto/contract/signature_scheme.h"
 
 namespace ddskey {
 
@@ -38,13 +39,6 @@ struct ForeignKey {
   // empty.
   std::string tss2_key;
   std::shared_ptr<const SecretBytes> tss2_auth;
-};
-
-// SignatureScheme is a signature algorithm with its hash and, for PSS, MGF1 hash and salt length 32. All hash SHA-256.
-enum class SignatureScheme {
-  kEcdsaSha256,
-  kRsaPssSha256,
-  kRsaPkcs1Sha256,
 };
 
 // Signature is what X.509 and DDS Security carry: DER ECDSA-Sig-Value, or the RSA octets.
@@ -168,8 +162,9 @@ class KeyBackend {
   // it could. Answered from memory.
   virtual std::string KeyProblem(std::string_view) const { return ""; }
 
-  // SubmitSign signs `digest`, 32 octets of SHA-256, with `key`. INVALID_ARGUMENT if the digest or the scheme does not
-  // fit the key; DATA_LOSS if `key` was sealed by another device or damaged; FAILED_PRECONDITION if it is bound to
+  // SubmitSign signs `digest`, as long as the scheme's hash makes them, with `key`. INVALID_ARGUMENT if the digest or
+  // the scheme does not fit the key; DATA_LOSS if `key` was sealed by another device or damaged; FAILED_PRECONDITION if
+  // it is bound to
   // registers that have other values now.
   virtual WorkId SubmitSign(SealedKey key, SignatureScheme scheme, std::string digest, WorkOptions options,
                             SignDone done) = 0;

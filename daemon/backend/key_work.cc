@@ -9,7 +9,6 @@
 namespace ddskey {
 namespace {
 
-constexpr size_t kDigestSize = 32;
 constexpr size_t kLongestFairness = 64;
 // RSA-3072 has 1.8 KiB.
 constexpr size_t kLargestPrivateKey = 4096;
@@ -25,14 +24,7 @@ constexpr size_t kLongestName = 2 + 64;
 constexpr size_t kLongestSeed = 256;
 
 bool Fits(SignatureScheme scheme, KeyAlgorithm algorithm) {
-  switch (scheme) {
-    case SignatureScheme::kEcdsaSha256:
-      return !IsRsa(algorithm);
-    case SignatureScheme::kRsaPssSha256:
-    case SignatureScheme::kRsaPkcs1Sha256:
-      return IsRsa(algorithm);
-  }
-  return false;
+  return IsRsa(algorithm) != (FamilyOf(scheme) == SignatureFamily::kEcdsa);
 }
 
 absl::Status CheckPurpose(KeyPurpose purpose) {
@@ -89,9 +81,9 @@ absl::Status CheckOptions(const WorkOptions& options, std::chrono::steady_clock:
 }
 
 absl::Status CheckSign(const SignRequest& request) {
-  if (request.digest.size() != kDigestSize) {
+  if (const size_t size = DigestSize(request.scheme); request.digest.size() != size) {
     return absl::InvalidArgumentError(
-        absl::StrCat("a digest to sign has ", kDigestSize, " octets, not ", request.digest.size()));
+        absl::StrCat("a digest for this scheme has ", size, " octets, not ", request.digest.size()));
   }
   if (!Fits(request.scheme, request.key.algorithm)) {
     return absl::InvalidArgumentError(

@@ -83,8 +83,8 @@ absl::Status CheckExport(const ExportRequest& request);
 // DEADLINE_EXCEEDED if the deadline is not after `now`.
 absl::Status CheckOptions(const WorkOptions& options, std::chrono::steady_clock::time_point now);
 
-// CheckSign is the part of SubmitSign's contract that needs no device: INVALID_ARGUMENT unless the digest has 32 octets
-// and the scheme fits the key.
+// CheckSign is the part of SubmitSign's contract that needs no device: INVALID_ARGUMENT unless the digest is as long
+// as the scheme's and the scheme fits the key.
 absl::Status CheckSign(const SignRequest& request);
 
 // CheckAttest and CheckActivate are the parts of the contract of Attester that need no device: INVALID_ARGUMENT for

@@ -38,8 +38,15 @@ std::string DigestNumber(int number) {
 }
 
 std::vector<SignatureScheme> SchemesOf(KeyAlgorithm algorithm) {
-  if (!IsRsa(algorithm)) return {SignatureScheme::kEcdsaSha256};
-  return {SignatureScheme::kRsaPssSha256, SignatureScheme::kRsaPkcs1Sha256};
+  if (!IsRsa(algorithm)) return {SignatureScheme::kEcdsaSha256, SignatureScheme::kEcdsaSha384};
+  return {SignatureScheme::kRsaPssSha256, SignatureScheme::kRsaPkcs1Sha256, SignatureScheme::kRsaPssSha384,
+          SignatureScheme::kRsaPkcs1Sha384};
+}
+
+// DigestFor is `digest` with more behind it if the scheme wants more.
+std::string DigestFor(SignatureScheme scheme, std::string digest) {
+  digest.resize(DigestSize(scheme), 'd');
+  return digest;
 }
 
 // Pkcs8Of is PrivateKeyInfo, DER.
@@ -122,10 +129,11 @@ TEST_P(KeyBackendConformance, SignsWithEveryKeyItCanMakeInEveryScheme) {
       EXPECT_EQ(key.algorithm, algorithm);
       EXPECT_EQ(key.purpose, purpose);
       for (const SignatureScheme scheme : SchemesOf(algorithm)) {
-        ASSERT_OK_AND_ASSIGN(const Signature signature, Sign(key, scheme, kDigest));
+        const std::string digest = DigestFor(scheme, kDigest);
+        ASSERT_OK_AND_ASSIGN(const Signature signature, Sign(key, scheme, digest));
         ++signatures;
-        EXPECT_OK(Verify(key, scheme, kDigest, signature));
-        EXPECT_THAT(Verify(key, scheme, DigestNumber(1), signature), Not(IsOk()));
+        EXPECT_OK(Verify(key, scheme, digest, signature));
+        EXPECT_THAT(Verify(key, scheme, DigestFor(scheme, DigestNumber(1)), signature), Not(IsOk()));
       }
     }
   }
@@ -182,7 +190,7 @@ TEST_P(KeyBackendConformance, RefusesASchemeThatDoesNotFitTheKey) {
   for (const KeyAlgorithm algorithm : Algorithms()) {
     ASSERT_OK_AND_ASSIGN(const SealedKey key, Create(algorithm));
     for (const SignatureScheme scheme : SchemesOf(Other(algorithm))) {
-      EXPECT_THAT(Sign(key, scheme, kDigest), StatusIs(absl::StatusCode::kInvalidArgument));
+      EXPECT_THAT(Sign(key, scheme, DigestFor(scheme, kDigest)), StatusIs(absl::StatusCode::kInvalidArgument));
     }
   }
 }

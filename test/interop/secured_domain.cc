@@ -39,6 +39,8 @@ std::string NameOf(Stack stack) {
       return "Cyclone DDS";
     case Stack::kFastDds:
       return "Fast DDS";
+    case Stack::kFastDdsInCustody:
+      return "Fast DDS with ddskeyd";
   }
   return {};
 }
@@ -71,8 +73,12 @@ std::pair<std::string, std::string> SecuredDomain::InOrder() const {
 }
 
 void SecuredDomain::Enroll(Stack stack, const std::string& name) {
-  if (stack != Stack::kCycloneInCustody) return pki_.AddParticipant(name, options_.keys);
-  const std::string certificate = daemon_.Enroll(name, pki_.identity_ca(), Named(name), AlgorithmOf(options_.keys));
+  if (stack == Stack::kCyclone || stack == Stack::kFastDds) return pki_.AddParticipant(name, options_.keys);
+  v1::CreateKeyRequest key;
+  key.set_name(name);
+  key.set_algorithm(AlgorithmOf(options_.keys));
+  key.set_purpose(stack == Stack::kFastDdsInCustody ? "digest" : "handshake");
+  const std::string certificate = daemon_.Enroll(key, pki_.identity_ca(), Named(name));
   pki_.AddCertified(name, certificate);
   if (options_.chain_and_staple) AddChainAndStaple(name, certificate);
 }
@@ -100,10 +106,10 @@ void SecuredDomain::AddChainAndStaple(const std::string& name, const std::string
 }
 
 std::unique_ptr<GreeterProcess> SecuredDomain::Start(Stack stack, const std::string& name, int lives) const {
-  const bool fast = stack == Stack::kFastDds;
+  const bool fast = stack == Stack::kFastDds || stack == Stack::kFastDdsInCustody;
   std::vector<std::string> command = {fast ? "test/interop/fast_greeter" : "test/interop/cyclone_greeter", name};
   if (lives > 0) command.push_back(std::to_string(lives));
-  return std::make_unique<GreeterProcess>(command, fast ? ForFastDds(name) : ForCyclone(stack, name));
+  return std::make_unique<GreeterProcess>(command, fast ? ForFastDds(stack, name) : ForCyclone(stack, name));
 }
 
 test::Process::Options SecuredDomain::ForCyclone(Stack stack, const std::string& name) const {
@@ -120,18 +126,25 @@ test::Process::Options SecuredDomain::ForCyclone(Stack stack, const std::string&
   return options;
 }
 
-test::Process::Options SecuredDomain::ForFastDds(const std::string& name) const {
+test::Process::Options SecuredDomain::ForFastDds(Stack stack, const std::string& name) const {
   constexpr char kAuthentication[] = "dds.sec.auth.builtin.PKI-DH.";
   constexpr char kAccess[] = "dds.sec.access.builtin.Access-Permissions.";
   const auto file = [this](const char* prefix, const char* property, const std::string& document) {
     return absl::StrCat(prefix, property, "=file://", pki_.File(document), "\n");
   };
+  const bool in_custody = stack == Stack::kFastDdsInCustody;
   test::Process::Options options;
+  if (in_custody) {
+    options.environment["DDSKEY_SOCKET"] = daemon_.socket();
+    options.environment["PKCS11_MODULE_PATH"] = std::filesystem::absolute("plugin_shim/pkcs11/libddskey_pkcs11.so");
+  }
   options.environment["GREETER_DOMAIN"] = std::to_string(kDomain);
   options.environment["GREETER_SECURITY"] = absl::StrCat(
       "dds.sec.auth.plugin=builtin.PKI-DH\n", "dds.sec.access.plugin=builtin.Access-Permissions\n",
       "dds.sec.crypto.plugin=builtin.AES-GCM-GMAC\n", file(kAuthentication, "identity_ca", "identity_ca.pem"),
-      file(kAuthentication, "identity_certificate", name + ".pem"), file(kAuthentication, "private_key", name + ".key"),
+      file(kAuthentication, "identity_certificate", name + ".pem"),
+      in_custody ? absl::StrCat(kAuthentication, "private_key=pkcs11:object=", name, "\n")
+                 : file(kAuthentication, "private_key", name + ".key"),
       file(kAccess, "permissions_ca", "permissions_ca.pem"), file(kAccess, "governance", "governance.p7s"),
       file(kAccess, "permissions", name + ".permissions.p7s"));
   return options;

@@ -23,6 +23,8 @@ enum class Stack {
   kCyclone,
   // Fast DDS with its builtin plugin; the key is in a file.
   kFastDds,
+  // Fast DDS with its builtin plugin; the key is in the daemon, reached through our PKCS#11 module.
+  kFastDdsInCustody,
 };
 
 // NameOf is how tables and test names call a stack.
@@ -80,7 +82,7 @@ class SecuredDomain {
  private:
   void AddChainAndStaple(const std::string& name, const std::string& certificate);
   test::Process::Options ForCyclone(Stack stack, const std::string& name) const;
-  test::Process::Options ForFastDds(const std::string& name) const;
+  test::Process::Options ForFastDds(Stack stack, const std::string& name) const;
 
   const Options options_;
   const test::TempDir folder_;

@@ -36,6 +36,8 @@ TABLE = {
     "client/cli": ["proto/contract/", "policy/", "client/", "client/attestation/", "client/ca/", "ddskey/v1/**"],
     "plugin_shim/core": ["proto/contract/", "client/", "ddskey/v1/**"],
     "plugin_shim/cyclonedds": ["proto/contract/", "plugin_shim/core/", "ddskey/v1/authentication.pb.h"],
+    # What it shares with the other host is little: no handshakes, no participants.
+    "plugin_shim/pkcs11": ["proto/contract/", "plugin_shim/core/", "client/", "ddskey/v1/signing.pb.h"],
     "test": ["**"],
 }
 
@@ -55,6 +57,8 @@ LIBRARIES = {
     "spdlog/": ["daemon"],
     "systemd/": ["daemon"],
     "dds/": ["plugin_shim/cyclonedds"],
+    "p11-kit-1/": ["plugin_shim/pkcs11"],
+    "nettle/": ["plugin_shim/pkcs11"],
     "absl/": [
         "proto/contract", "policy", "daemon", "client/attestation", "client/ca", "client/cli",
         # For administrators' tools only; no shim links it.

@@ -19,9 +19,10 @@ constexpr char kSoftware[] = R"(backend { name: "software" software {} })";
 constexpr char kRootMayAll[] = R"(
 rule {
   name: "root" effect: ALLOW caller { uid: 0 } key: "*"
-  operation: [HANDSHAKE, OWN_TRUST, KEY_CREATE, KEY_LIST, KEY_DELETE, CSR_CREATE, CERTIFICATE_INSTALL, STATUS,
-              TRUST_CHANGE, OCSP_INSTALL, IDENTITY_RENEW, IDENTITY_STATE, STORE_CHECK, BACKUP, RESTORE, KEY_IMPORT, KEY_EXPORT,
-              ATTEST, CREDENTIAL_ACTIVATE, PCR_APPROVE, BACKEND_UNLOCK]
+  operation: [HANDSHAKE, OWN_TRUST, SIGN_DIGEST, SIGN_PKCS1, KEY_CREATE, KEY_LIST, KEY_DELETE, CSR_CREATE,
+              CERTIFICATE_INSTALL, STATUS, TRUST_CHANGE, OCSP_INSTALL, IDENTITY_RENEW, IDENTITY_STATE, STORE_CHECK,
+              BACKUP, RESTORE, KEY_IMPORT, KEY_EXPORT, ATTEST, CREDENTIAL_ACTIVATE, PCR_APPROVE,
+              BACKEND_UNLOCK]
 }
 )";
 
@@ -93,6 +94,12 @@ std::string TestDaemon::Enroll(const std::string& name, const TestCa& ca, const 
   create.set_name(name);
   create.set_algorithm(algorithm);
   create.set_backend(backend);
+  return Enroll(create, ca, certificate);
+}
+
+std::string TestDaemon::Enroll(const v1::CreateKeyRequest& create, const TestCa& ca,
+                               const CertificateOptions& certificate) {
+  const std::string& name = create.name();
   const auto created = admin_->CreateKey(create);
   if (!created.ok()) Give(absl::StrCat("no key: ", created.status().ToString(), "\n", Log()));
   std::string pem = ca.Issue(PublicKeyOf(created->key()), certificate);

@@ -56,6 +56,9 @@ class TestDaemon {
   std::string Enroll(const std::string& name, const TestCa& ca, const CertificateOptions& certificate,
                      const std::string& algorithm = "ec-p256", const std::string& backend = "");
 
+  // The same with a key of any kind.
+  std::string Enroll(const v1::CreateKeyRequest& create, const TestCa& ca, const CertificateOptions& certificate);
+
   // PublicKeyOf is the DER SubjectPublicKeyInfo of a key.
   static std::string PublicKeyOf(const v1::Key& key);
 

@@ -198,26 +198,26 @@ absl::StatusOr<std::string> PublicKeyInfo(const CryptoLibrary& library, const TP
 
 TPMT_SIG_SCHEME SchemeOf(SignatureScheme scheme) {
   TPMT_SIG_SCHEME result = {};
-  switch (scheme) {
-    case SignatureScheme::kEcdsaSha256:
+  switch (FamilyOf(scheme)) {
+    case SignatureFamily::kEcdsa:
       result.scheme = TPM2_ALG_ECDSA;
       break;
-    case SignatureScheme::kRsaPssSha256:
+    case SignatureFamily::kRsaPss:
       result.scheme = TPM2_ALG_RSAPSS;
       break;
-    case SignatureScheme::kRsaPkcs1Sha256:
+    case SignatureFamily::kRsaPkcs1:
       result.scheme = TPM2_ALG_RSASSA;
       break;
   }
-  result.details.any.hashAlg = TPM2_ALG_SHA256;
+  result.details.any.hashAlg = UsesSha384(scheme) ? TPM2_ALG_SHA384 : TPM2_ALG_SHA256;
   return result;
 }
 
 std::optional<Signature> ToSignature(const TPMT_SIGNATURE& signature, SignatureScheme scheme) {
   if (signature.sigAlg != SchemeOf(scheme).scheme) return std::nullopt;
-  if (scheme == SignatureScheme::kEcdsaSha256) return EcdsaSignature(signature.signature.ecdsa);
+  if (FamilyOf(scheme) == SignatureFamily::kEcdsa) return EcdsaSignature(signature.signature.ecdsa);
   const TPMS_SIGNATURE_RSA& raw =
-      scheme == SignatureScheme::kRsaPssSha256 ? signature.signature.rsapss : signature.signature.rsassa;
+      FamilyOf(scheme) == SignatureFamily::kRsaPss ? signature.signature.rsapss : signature.signature.rsassa;
   return Signature{std::string(reinterpret_cast<const char*>(raw.sig.buffer), raw.sig.size)};
 }
 
