@@ -106,7 +106,7 @@ std::shared_ptr<const Policy> Policy::SuperuserOnly() {
        {Action::kKeyCreate, Action::kKeyList, Action::kKeyDelete, Action::kCsrCreate, Action::kCertificateInstall,
         Action::kStatus, Action::kTrustChange, Action::kOcspInstall, Action::kIdentityRenew, Action::kIdentityState,
         Action::kStoreCheck, Action::kBackup, Action::kRestore, Action::kKeyImport, Action::kKeyExport, Action::kAttest,
-        Action::kCredentialActivate}) {
+        Action::kCredentialActivate, Action::kPcrApprove, Action::kBackendUnlock}) {
     rule.actions |= Rule::BitOf(action);
   }
   rules->rules.push_back(std::move(rule));

@@ -13,13 +13,31 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr Action kEveryAction[] = {
-    Action::kHandshake,  Action::kOwnTrust,    Action::kProcessKey,        Action::kSignParticipantData,
-    Action::kSignDigest, Action::kSignPkcs1,   Action::kOcspInstall,       Action::kKeyCreate,
-    Action::kKeyList,    Action::kKeyDelete,   Action::kCsrCreate,         Action::kCertificateInstall,
-    Action::kStatus,     Action::kTrustChange, Action::kIdentityRenew,     Action::kIdentityState,
-    Action::kStoreCheck, Action::kBackup,      Action::kRestore,           Action::kKeyImport,
-    Action::kKeyExport,  Action::kAttest,      Action::kCredentialActivate};
+constexpr Action kEveryAction[] = {Action::kHandshake,
+                                   Action::kOwnTrust,
+                                   Action::kProcessKey,
+                                   Action::kSignParticipantData,
+                                   Action::kSignDigest,
+                                   Action::kSignPkcs1,
+                                   Action::kOcspInstall,
+                                   Action::kKeyCreate,
+                                   Action::kKeyList,
+                                   Action::kKeyDelete,
+                                   Action::kCsrCreate,
+                                   Action::kCertificateInstall,
+                                   Action::kStatus,
+                                   Action::kTrustChange,
+                                   Action::kIdentityRenew,
+                                   Action::kIdentityState,
+                                   Action::kStoreCheck,
+                                   Action::kBackup,
+                                   Action::kRestore,
+                                   Action::kKeyImport,
+                                   Action::kKeyExport,
+                                   Action::kAttest,
+                                   Action::kCredentialActivate,
+                                   Action::kPcrApprove,
+                                   Action::kBackendUnlock};
 
 std::shared_ptr<const Policy> MakePolicy(const std::string& text) {
   auto policy = Policy::Parse(text, "policy.textproto", {});

@@ -77,7 +77,8 @@ absl::Status AddLists(X509_STORE* store, const std::string& pem) {
   }
   ERR_clear_error();
   if (count == 0) return absl::InvalidArgumentError("there is no revocation list in what was given as some");
-  X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
+  // Of every CA of the path: one that was revoked makes what it certified worthless.
+  X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
   return absl::OkStatus();
 }
 

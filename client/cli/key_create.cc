@@ -16,7 +16,7 @@ constexpr Option kOptions[] = {
     {.name = "backend", .value = "BACKEND", .help = "where to make the key; the first backend configured if not given"},
     {.name = "purpose",
      .value = "PURPOSE",
-     .help = "handshake (default), digest or derive; what the key may be used for, for good"},
+     .help = "handshake (default) or digest; what the key may be used for, for good"},
     kPcr,
     kPcrAuthority,
     kPcrLabel,

@@ -215,7 +215,12 @@ absl::StatusOr<PrivateKeyFile> ParsePrivateKeyFile(const SecretBytes& pem,
   }
   if (block.label == "ENCRYPTED PRIVATE KEY") RETURN_IF_ERROR(CheckCost(block.der));
   Asking asking{passphrase, absl::OkStatus()};
-  const ca::OpensslPtr<BIO> in = ca::Reader(text);
+  // The block whose cost was looked at, and no other.
+  const size_t begin = text.find("-----BEGIN " + block.label + "-----");
+  const std::string end_line = "-----END " + block.label + "-----";
+  const size_t end = text.find(end_line, begin);
+  if (begin == std::string_view::npos || end == std::string_view::npos) return NoKey();
+  const ca::OpensslPtr<BIO> in = ca::Reader(text.substr(begin, end + end_line.size() - begin));
   const ca::OpensslPtr<EVP_PKEY> key(
       PEM_read_bio_PrivateKey_ex(in.get(), nullptr, &GivePassphrase, &asking, ca::Library(), nullptr));
   if (!asking.failure.ok()) {

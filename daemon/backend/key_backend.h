@@ -164,8 +164,7 @@ class KeyBackend {
 
   // SubmitSign signs `digest`, as long as the scheme's hash makes them, with `key`. INVALID_ARGUMENT if the digest or
   // the scheme does not fit the key; DATA_LOSS if `key` was sealed by another device or damaged; FAILED_PRECONDITION if
-  // it is bound to
-  // registers that have other values now.
+  // it is bound to registers that have other values now.
   virtual WorkId SubmitSign(SealedKey key, SignatureScheme scheme, std::string digest, WorkOptions options,
                             SignDone done) = 0;
 

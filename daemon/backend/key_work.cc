@@ -9,6 +9,7 @@
 namespace ddskey {
 namespace {
 
+constexpr size_t kSha256Size = 32;
 constexpr size_t kLongestFairness = 64;
 // RSA-3072 has 1.8 KiB.
 constexpr size_t kLargestPrivateKey = 4096;
@@ -93,7 +94,7 @@ absl::Status CheckSign(const SignRequest& request) {
 }
 
 absl::Status CheckAttest(const AttestRequest& request) {
-  if (request.nonce.size() != kAttestationNonce || request.csr_sha256.size() != kDigestSize ||
+  if (request.nonce.size() != kAttestationNonce || request.csr_sha256.size() != kSha256Size ||
       request.identity.size() > kLongestIdentity) {
     return absl::InvalidArgumentError(absl::StrCat("the nonce of an attestation has ", kAttestationNonce, " octets"));
   }
@@ -105,7 +106,7 @@ absl::Status CheckAttest(const AttestRequest& request) {
 }
 
 absl::Status CheckActivate(const ActivateRequest& request) {
-  if (request.ek_sha256.size() == kDigestSize && request.ak_name.size() <= kLongestName &&
+  if (request.ek_sha256.size() == kSha256Size && request.ak_name.size() <= kLongestName &&
       request.credential.size() <= kLongestSeed && request.encrypted_seed.size() <= kLongestSeed) {
     return absl::OkStatus();
   }

@@ -67,6 +67,11 @@ absl::StatusOr<PrivateKey> ParsePrivateKey(const CryptoLibrary& library, const S
   if (IsRsa(*algorithm) ? !HasUsualExponent(*result.key) : !IsOnNamedCurve(*result.key)) {
     return Wrong("has an unusual exponent or curve: RSA needs 65537, EC a named curve");
   }
+  // One key has one SubjectPublicKeyInfo, however its file wrote the point: keys are told apart by it.
+  if (!IsRsa(*algorithm) && EVP_PKEY_set_utf8_string_param(result.key.get(), OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
+                                                           OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_UNCOMPRESSED) != 1) {
+    return Wrong("cannot be read");
+  }
   const Owned<EVP_PKEY_CTX> context(EVP_PKEY_CTX_new_from_pkey(library.context(), result.key.get(), nullptr));
   if (context == nullptr || EVP_PKEY_check(context.get()) != 1) return Wrong("does not belong to its public key");
   ERR_clear_error();

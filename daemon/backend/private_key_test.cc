@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/core_names.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
@@ -56,6 +57,19 @@ TEST_F(PrivateKeyTest, ReadsEveryAlgorithm) {
     EXPECT_EQ(parsed.algorithm, algorithm);
     EXPECT_EQ(EVP_PKEY_eq(parsed.key.get(), key.get()), 1);
   }
+}
+
+TEST_F(PrivateKeyTest, S1OneKeyHasOnePublicKeyHoweverItsFileWritesThePoint) {
+  const TestKey key = TestKey::Generate();
+  const std::string usual = Pkcs8(key);
+  ASSERT_EQ(EVP_PKEY_set_utf8_string_param(key.get(), OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
+                                           OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_COMPRESSED),
+            1);
+  const std::string compressed = Pkcs8(key);
+  ASSERT_LT(compressed.size(), usual.size());
+  ASSERT_OK_AND_ASSIGN(const PrivateKey one, Parse(usual));
+  ASSERT_OK_AND_ASSIGN(const PrivateKey same, Parse(compressed));
+  EXPECT_EQ(library_->PublicKeyInfo(*same.key).value(), library_->PublicKeyInfo(*one.key).value());
 }
 
 TEST_F(PrivateKeyTest, S13RefusesKeysThatNobodyShouldUse) {

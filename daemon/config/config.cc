@@ -31,7 +31,7 @@ constexpr uint32_t kMaxLimit = 1'000'000;
 constexpr int kMaxListFiles = 256;
 constexpr int kMaxPatterns = 64;
 // As in the policy.
-constexpr size_t kMaxKeyPattern = 64;
+constexpr size_t kMaxKeyPattern = 128;
 
 // Mistakes collects what is wrong with one file.
 class Mistakes : public google::protobuf::io::ErrorCollector {

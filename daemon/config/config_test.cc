@@ -145,7 +145,7 @@ revocation_list_file { path: "/a" }
 revocation_list_file { path: "/c" key: "ok" key: "not/ok" }
 )");
   for (const char* mistake : {"file:1:1: revocation_list_file: needs a path", "file:2:24: path: must be an absolute",
-                              "file:4:24: path: /a is named twice", "file:5:45: key: must be 1 to 64"}) {
+                              "file:4:24: path: /a is named twice", "file:5:45: key: must be 1 to 128"}) {
     EXPECT_THAT(errors, HasSubstr(mistake));
   }
   std::string text;

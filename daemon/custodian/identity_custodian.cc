@@ -124,6 +124,10 @@ void IdentityCustodian::SubmitRenewal(const Subject& caller, const Renewal& rene
     if (holder.ok()) entry = *holder;
   }
   if (entry == nullptr) return refuse(absl::NotFoundError("there is no backend of that name; see: ddskeyctl status"));
+  // One whose binding is damaged must not be followed by one without.
+  std::string_view blob = current.blob;
+  auto binding = TakeBinding(blob);
+  if (!binding.ok()) return refuse(binding.status());
   WorkOptions options;
   options.deadline = std::chrono::steady_clock::now() + kCreateDeadline;
   auto finish = [this, name = renewal.name, entry, trail = std::move(trail),
@@ -136,9 +140,9 @@ void IdentityCustodian::SubmitRenewal(const Subject& caller, const Renewal& rene
       done(stored);
     });
   };
-  if (auto binding = BindingOf(current.blob); binding.has_value()) {
-    PcrTerms terms{SelectionOf(binding->values), std::move(binding->authority), std::move(binding->label),
-                   std::move(binding->approvals)};
+  if (binding->has_value()) {
+    PcrTerms terms{SelectionOf((*binding)->values), std::move((*binding)->authority), std::move((*binding)->label),
+                   std::move((*binding)->approvals)};
     entry->backend->SubmitCreateBound(*algorithm, current.purpose, std::move(terms), options, std::move(finish));
   } else {
     entry->backend->SubmitCreate(*algorithm, current.purpose, options, std::move(finish));

@@ -145,6 +145,16 @@ TEST_F(IdentityCustodianTest, MakesTheNextKeyBesideTheCurrentOne) {
   EXPECT_THAT(audit_.Take(), ElementsAre("RenewIdentity talker allowed"));
 }
 
+TEST_F(IdentityCustodianTest, AKeyWhoseBindingToRegistersIsDamagedIsNotFollowedByOneWithout) {
+  const KeyName name = *KeyName::Parse("bound");
+  KeyGeneration damaged = MakeKey(KeyPurpose::kHandshake);
+  damaged.blob = "DKP1" + damaged.blob;
+  ASSERT_OK(keys_->CreateIdentity(name, damaged));
+  ASSERT_OK(keys_->InstallCertificate(name, (*keys_->Find(name))->current().uuid, Certify(damaged.public_key, "bound"),
+                                      ca_.certificate()));
+  EXPECT_THAT(Renew({.name = "bound", .algorithm = "", .backend = "fake"}), StatusIs(absl::StatusCode::kDataLoss));
+}
+
 TEST_F(IdentityCustodianTest, AskedAgainAnswersForTheSameKey) {
   ASSERT_OK(Renew({.name = "talker", .algorithm = "", .backend = ""}).status());
   const std::string next = Talker()->next()->uuid;

@@ -95,8 +95,8 @@ std::optional<PropertyVerdict> JudgeProperty(std::string_view name, std::string_
   if (!foreign || std::ranges::find(kRead, name) != std::end(kRead)) return std::nullopt;
   if (IsAboutKeyUsage(name)) {
     return Verdict(name, Kind::kRefused,
-                   "the keyUsage of a participant's certificate is not looked at; let a CA of its own issue those of "
-                   "participants");
+                   "how strictly the keyUsage of certificates is held to is the daemon's matter: ddskeyctl trust set "
+                   "NAME --key-usage");
   }
   return Verdict(name, Kind::kRefused, "this plugin does not know it; docs/properties.md lists those that it knows");
 }

@@ -94,10 +94,9 @@ bool Module::IsPresent() const {
 
 CK_RV Module::OpenSession(CK_FLAGS flags, CK_SESSION_HANDLE* session) {
   if ((flags & CKF_SERIAL_SESSION) == 0) return CKR_SESSION_PARALLEL_NOT_SUPPORTED;
-  if ((flags & CKF_RW_SESSION) != 0) return CKR_TOKEN_WRITE_PROTECTED;
   const std::lock_guard lock(mutex_);
   if (sessions_.size() >= kMostSessions) return CKR_SESSION_COUNT;
-  sessions_.try_emplace(++last_session_);
+  sessions_[++last_session_].read_write = (flags & CKF_RW_SESSION) != 0;
   *session = last_session_;
   return CKR_OK;
 }
@@ -123,11 +122,17 @@ bool Module::HasSession(CK_SESSION_HANDLE session) {
 
 CK_RV Module::GetSessionInfo(CK_SESSION_HANDLE session, CK_SESSION_INFO* info) {
   const std::lock_guard lock(mutex_);
-  if (!sessions_.contains(session)) return CKR_SESSION_HANDLE_INVALID;
+  const auto at = sessions_.find(session);
+  if (at == sessions_.end()) return CKR_SESSION_HANDLE_INVALID;
   *info = {};
   info->slotID = kSlot;
-  info->state = logged_in_ ? CKS_RO_USER_FUNCTIONS : CKS_RO_PUBLIC_SESSION;
   info->flags = CKF_SERIAL_SESSION;
+  if (at->second.read_write) {
+    info->state = logged_in_ ? CKS_RW_USER_FUNCTIONS : CKS_RW_PUBLIC_SESSION;
+    info->flags |= CKF_RW_SESSION;
+  } else {
+    info->state = logged_in_ ? CKS_RO_USER_FUNCTIONS : CKS_RO_PUBLIC_SESSION;
+  }
   return CKR_OK;
 }
 

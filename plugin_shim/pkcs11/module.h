@@ -60,6 +60,8 @@ class Module {
 
  private:
   struct Session {
+    // Programs that only read ask for such sessions, too; writing is refused where it is tried.
+    bool read_write = false;
     // What a search has found and not given out yet.
     std::optional<std::vector<CK_OBJECT_HANDLE>> found;
     std::optional<SignOperation> signing;

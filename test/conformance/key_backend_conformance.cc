@@ -149,8 +149,9 @@ TEST_P(KeyBackendConformance, S1TakesPrivateKeysThatWereMadeElsewhereForOnePurpo
     EXPECT_EQ(sealed.algorithm, algorithm);
     EXPECT_EQ(sealed.public_key, public_key);
     for (const SignatureScheme scheme : SchemesOf(algorithm)) {
-      ASSERT_OK_AND_ASSIGN(const Signature signature, Sign(sealed, scheme, kDigest));
-      EXPECT_OK(Verify(sealed, scheme, kDigest, signature));
+      const std::string digest = DigestFor(scheme, kDigest);
+      ASSERT_OK_AND_ASSIGN(const Signature signature, Sign(sealed, scheme, digest));
+      EXPECT_OK(Verify(sealed, scheme, digest, signature));
     }
     sealed.purpose = KeyPurpose::kHandshake;
     EXPECT_THAT(Sign(sealed, SchemesOf(algorithm).front(), kDigest), StatusIs(absl::StatusCode::kDataLoss));

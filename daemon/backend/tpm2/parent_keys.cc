@@ -194,8 +194,9 @@ absl::Status ParentKeys::TryOwner(TpmChannel& channel, SecretBytes value) {
   auth_.owner = std::move(value);
   owner_refused_ = false;
   const absl::Status status = NeedPrimary(channel);
+  // One that could not be compared is given again.
+  if (!status.ok()) auth_.owner.reset();
   if (!owner_refused_) return status;
-  auth_.owner.reset();
   return absl::FailedPreconditionError("the TPM refused this value of its owner; it is forgotten and not tried again");
 }
 

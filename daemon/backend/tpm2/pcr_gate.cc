@@ -148,8 +148,11 @@ absl::StatusOr<PcrValues> PcrGate::Read(TpmChannel& channel, const PcrSelection&
         const PcrRegister pcr{static_cast<PcrBank>(bank.hash), index};
         if (at >= std::min<UINT32>(digests.count, 8) || left.erase(pcr) == 0) break;
         const TPM2B_DIGEST& digest = digests.digests[at++];
-        values[pcr].assign(reinterpret_cast<const char*>(digest.buffer),
-                           std::min<size_t>(digest.size, sizeof(digest.buffer)));
+        // Nothing else authenticates the answer than that keys are held to it.
+        if (digest.size != BankSize(pcr.bank)) {
+          return absl::DataLossError(absl::StrCat("the TPM says nothing that ", Name(pcr), " can have as its value"));
+        }
+        values[pcr].assign(reinterpret_cast<const char*>(digest.buffer), digest.size);
       }
     }
     if (at == 0) {

@@ -72,6 +72,7 @@ std::string QuotedDigest(const std::string& quote) {
   const auto* const octets = reinterpret_cast<const uint8_t*>(quote.data());
   if (Tss2_MU_TPMS_ATTEST_Unmarshal(octets, quote.size(), &at, &attest) != TSS2_RC_SUCCESS) return "";
   const TPM2B_DIGEST& digest = attest.attested.quote.pcrDigest;
+  if (attest.type != TPM2_ST_ATTEST_QUOTE || digest.size > sizeof(digest.buffer)) return "";
   return {reinterpret_cast<const char*>(digest.buffer), digest.size};
 }
 

@@ -127,7 +127,10 @@ absl::StatusOr<SealedKey> TpmDevice::ImportFile(const ImportRequest& request) {
   blob.public_area = file.public_area;
   ASSIGN_OR_RETURN(const std::optional<SecretBytes> auth, AuthFor(blob));
   const bool counts = FeedsLockout(file.public_area);
-  if (counts && tried_.IsWrong(request.key.tss2_key)) return HasPassphrase();
+  // By the key, as one file can be written in many ways.
+  ASSIGN_OR_RETURN(const TPM2B_NAME name, NameOf(library_, file.public_area));
+  const std::string tried = absl::StrCat("key file ", ParentKeys::Octets(name));
+  if (counts && tried_.IsWrong(tried)) return HasPassphrase();
   if (counts) {
     // That its value is empty is what the file says.
     ASSIGN_OR_RETURN(const Lockout lockout, ReadLockout(*connection_));
@@ -139,7 +142,7 @@ absl::StatusOr<SealedKey> TpmDevice::ImportFile(const ImportRequest& request) {
       ChangeAuth(*parent, handle, file.public_area, request.key.tss2_auth.get(), auth.has_value() ? &*auth : nullptr);
   RETURN_IF_ERROR(FromTss(channel_->Flush(handle), "making room in the TPM"));
   if (counts && IsAuthFailure(changed.status())) {
-    tried_.Refuse(request.key.tss2_key);
+    tried_.Refuse(tried);
     return HasPassphrase();
   }
   if (IsAuthFailure(changed.status())) {

@@ -38,6 +38,8 @@ absl::Status TpmDevice::UnlockOne(const UnlockRequest& request) {
   const bool known = request.kind == AuthKind::kOwner && connection_ != nullptr && parents_.Misses(request.kind);
   const absl::Status ready = known ? absl::OkStatus() : EnsureReady();
   if (!ready.ok() && !parents_.Misses(request.kind)) return ready;
+  // Away, though it was there when it said what it waits for.
+  if (channel_ == nullptr) return ready.ok() ? absl::UnavailableError("the TPM is away") : ready;
   if (request.kind == AuthKind::kParent) return parents_.TryStorageRoot(*channel_, std::move(value));
   RETURN_IF_ERROR(parents_.TryOwner(*channel_, std::move(value)));
   return EnsureReady();
@@ -47,12 +49,16 @@ absl::Status TpmDevice::UnlockKeys(const SecretBytes& value) {
   if (secret_.has_value()) {
     return absl::FailedPreconditionError("this backend has the value for its keys already");
   }
+  // Any value would do for keys to come, and lock them with it.
+  if (secret_ids_.empty()) {
+    return absl::FailedPreconditionError("this backend does not wait for the value of its keys: none of them has one");
+  }
   // A credential that ends in a newline is another value than the line that somebody types.
   for (const size_t newlines : {0, 1}) {
     ASSIGN_OR_RETURN(const SecretBytes typed, Copy(value, newlines));
     ASSIGN_OR_RETURN(SecretBytes secret, HashedSecret(typed));
     ASSIGN_OR_RETURN(std::string id, SecretId(library_, secret));
-    if (!secret_ids_.empty() && !secret_ids_.contains(id)) continue;
+    if (!secret_ids_.contains(id)) continue;
     secret_.emplace(AuthSecret{std::move(secret), std::move(id)});
     monitor_.SetSecretOrigin("a value that an administrator gave");
     return absl::OkStatus();

@@ -138,6 +138,8 @@ TEST_F(TpmUnlockTest, ABackendWithoutAnythingToUnlockSaysSo) {
   EXPECT_THAT(backend_->Health().waits_for, IsEmpty());
   EXPECT_THAT(Unlock(AuthKind::kOwner, "x"), StatusIs(kPrecondition, HasSubstr("does not wait")));
   EXPECT_THAT(Unlock(AuthKind::kParent, "x"), StatusIs(kPrecondition, HasSubstr("no storage root key")));
+  EXPECT_THAT(Unlock(AuthKind::kKeys, std::string(32, 'x')), StatusIs(kPrecondition, HasSubstr("does not wait")))
+      << "else keys to come would be locked with a value of the caller's";
   EXPECT_THAT(Unlock(AuthKind::kOwner, std::string(65, 'x')), StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
