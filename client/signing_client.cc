@@ -1,8 +1,15 @@
 #include "client/signing_client.h"
 
+#include <chrono>
+#include <thread>
 #include <utility>
 
 namespace ddskey {
+namespace {
+
+constexpr std::chrono::milliseconds kPause(50);
+
+}  // namespace
 
 SigningClient::SigningClient(std::string socket) : channel_(std::move(socket)) {}
 
@@ -16,9 +23,16 @@ CallResult<v1::ListSigningKeysResponse> SigningClient::ListSigningKeys(CallClock
 
 CallResult<v1::SignDigestResponse> SigningClient::SignDigest(const v1::SignDigestRequest& request,
                                                              CallClock::time_point deadline) {
-  CallResult<v1::SignDigestResponse> result;
-  result.status = channel_.Call("/ddskey.v1.SigningService/SignDigest", request, &result.value, {deadline, true, true});
-  return result;
+  for (;;) {
+    CallResult<v1::SignDigestResponse> result;
+    result.status =
+        channel_.Call("/ddskey.v1.SigningService/SignDigest", request, &result.value, {deadline, true, true});
+    if (result.status.code != CallCode::kUnavailable) return result;
+    // The connection broke again and again, or the device is away.
+    const auto again = CallClock::now() + kPause;
+    if (again >= deadline) return result;
+    std::this_thread::sleep_until(again);
+  }
 }
 
 }  // namespace ddskey

@@ -23,7 +23,7 @@ class SigningClient {
   // ListSigningKeys does not wait for a daemon that is not there, unless told to.
   CallResult<v1::ListSigningKeysResponse> ListSigningKeys(CallClock::time_point deadline, bool wait_for_daemon);
 
-  // SignDigest waits until `deadline` for a daemon that is being restarted.
+  // SignDigest waits until `deadline` for a daemon that is being restarted, and for a device that is away.
   CallResult<v1::SignDigestResponse> SignDigest(const v1::SignDigestRequest& request, CallClock::time_point deadline);
 
  private:
