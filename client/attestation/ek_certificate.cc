@@ -117,7 +117,7 @@ absl::StatusOr<OpensslPtr<EVP_PKEY>> VerifyEkCertificate(const std::vector<std::
     if (leaf == nullptr) {
       leaf = std::move(certificate);
     } else if (sk_X509_push(others.get(), certificate.get()) > 0) {
-      certificate.release();
+      static_cast<void>(certificate.release());
     }
   }
   RETURN_IF_ERROR(AddRoots(store.get(), trust.roots));

@@ -116,8 +116,9 @@ grpc::ServerUnaryReactor* SigningHandler::SignDigest(grpc::CallbackServerContext
   }
   custodian_.Sign(call->caller(), *std::move(parsed), DeadlineOf(*context),
                   [call, response](absl::StatusOr<std::string> signature) {
-                    if (signature.ok()) response->set_signature(*std::move(signature));
-                    call->Finish(signature.status());
+                    const absl::Status status = signature.status();
+                    if (status.ok()) response->set_signature(*std::move(signature));
+                    call->Finish(status);
                   });
   return reactor;
 }

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
-#include <cstring>
 #include <utility>
 
 #include "client/fork_generation.h"
@@ -269,7 +268,7 @@ CK_RV Module::SignWithDaemon(const v1::SignDigestRequest& request, CK_BYTE* sign
   if (!answer.status.ok()) return ErrorOf(answer.status);
   const std::string& octets = answer.value.signature();
   if (octets.empty() || octets.size() > *size) return CKR_DEVICE_ERROR;
-  std::memcpy(signature, octets.data(), octets.size());
+  std::copy(octets.begin(), octets.end(), signature);
   *size = octets.size();
   return CKR_OK;
 }

@@ -385,7 +385,7 @@ absl::StatusOr<TpmDevice::Loaded*> TpmDevice::Load(const SealedKey& key) {
   std::optional<BoundKey> bound;
   if (blob.binding.has_value()) {
     ASSIGN_OR_RETURN(KeyPolicy policy, MakeKeyPolicy(library_, key.purpose, *blob.binding));
-    bound.emplace(BoundKey{*blob.binding, std::move(policy), 0, {}});
+    bound.emplace(BoundKey{*blob.binding, policy, 0, {}});
   }
   ASSIGN_OR_RETURN(const StorageKey* const parent, parents_.Named(*channel_, blob.parent));
   RETURN_IF_ERROR(MakeRoomUnder(*parent));
