@@ -77,8 +77,7 @@ absl::Status AddLists(X509_STORE* store, const std::string& pem) {
   }
   ERR_clear_error();
   if (count == 0) return absl::InvalidArgumentError("there is no revocation list in what was given as some");
-  // Of every CA of the path: one that was revoked makes what it certified worthless.
-  X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+  X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
   return absl::OkStatus();
 }
 
