@@ -42,8 +42,8 @@ absl::StatusOr<ca::SignedApproval> Sign(const Arguments& arguments, const PcrVal
   absl::Status status;
   if (ca::IsEncrypted(key)) {
     auto given = PassphraseOf(arguments, io, Asking::kOnce);
-    if (given.ok()) passphrase = *std::move(given);
     status = given.status();
+    if (given.ok()) passphrase = *std::move(given);
   }
   auto made = status.ok() ? ca::Approve(key, passphrase.has_value() ? &*passphrase : nullptr, values, label)
                           : absl::StatusOr<ca::SignedApproval>(status);
