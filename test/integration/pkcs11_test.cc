@@ -254,6 +254,9 @@ TEST_F(Pkcs11Test, AnswersAsTheStandardSaysWhatItDoesNotDo) {
 }
 
 TEST_F(Pkcs11Test, ServesManyThreadsForkedChildrenAndARestartedDaemonAtOnce) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "a child that is forked from 24 threads may find the sanitizer's own locks taken";
+#endif
   constexpr int kThreads = 24;
   constexpr int kForks = 200;
   const std::string public_key = PublicKey("ec");
