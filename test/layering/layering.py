@@ -17,6 +17,7 @@ TABLE = {
     "policy": ["proto/contract/", "ddskey/v1/policy.pb.h"],
     "daemon/audit": ["proto/contract/"],
     "daemon/backend": ["proto/contract/"],
+    "daemon/backend/pkcs11": ["proto/contract/", "daemon/backend/"],
     "daemon/backend/software": ["proto/contract/", "daemon/backend/"],
     "daemon/backend/tpm2": ["proto/contract/", "daemon/backend/"],
     "daemon/handshake": ["proto/contract/"],
