@@ -22,18 +22,6 @@ enum class EndorsementKind {
   kEcP256,
 };
 
-// AttestRequest asks a device to say that `key` is in it.
-struct AttestRequest {
-  SealedKey key;
-  // As in AttestationBinding.
-  std::string nonce;
-  std::string identity;
-  std::string csr_sha256;
-  // Platform configuration registers to quote, each once, by index.
-  std::vector<uint32_t> pcrs;
-  EndorsementKind endorsement = EndorsementKind::kAny;
-};
-
 // Attestation is what a device says: the fields of AttestationBundle (attestation.proto).
 struct Attestation {
   std::vector<std::string> ek_certificates;
@@ -47,8 +35,27 @@ struct Attestation {
   std::vector<std::pair<uint32_t, std::string>> pcrs;
 };
 
+// ActivatedSecret is what was in a credential, 1 to 32 octets.
+struct ActivatedSecret {
+  std::string octets;
+};
+
+// AttestRequest asks a device to say that `key` is in it.
+struct AttestRequest {
+  using Done = std::function<void(absl::StatusOr<Attestation>)>;
+  SealedKey key;
+  // As in AttestationBinding.
+  std::string nonce;
+  std::string identity;
+  std::string csr_sha256;
+  // Platform configuration registers to quote, each once, by index.
+  std::vector<uint32_t> pcrs;
+  EndorsementKind endorsement = EndorsementKind::kAny;
+};
+
 // ActivateRequest asks a device to open what was encrypted to its endorsement key, for its attestation key.
 struct ActivateRequest {
+  using Done = std::function<void(absl::StatusOr<ActivatedSecret>)>;
   // Any key in it.
   SealedKey key;
   // As in WrappedDocument (attestation.proto).
@@ -58,17 +65,12 @@ struct ActivateRequest {
   std::string encrypted_seed;
 };
 
-// ActivatedSecret is what was in a credential, 1 to 32 octets.
-struct ActivatedSecret {
-  std::string octets;
-};
-
 // Attester is a KeyBackend whose device can prove to others that a key is in it. What is said there of completions
 // holds here. Thread-safe.
 class Attester {
  public:
-  using AttestDone = std::function<void(absl::StatusOr<Attestation>)>;
-  using ActivateDone = std::function<void(absl::StatusOr<ActivatedSecret>)>;
+  using AttestDone = AttestRequest::Done;
+  using ActivateDone = ActivateRequest::Done;
 
   virtual ~Attester() = default;
 

@@ -33,36 +33,6 @@ bool DeviceQueue::Turn::done() const {
   return !queue_->running_.contains(entry_.id);
 }
 
-void DeviceQueue::Turn::Finish(absl::StatusOr<SealedKey> result) {
-  auto done = std::exchange(queue_, nullptr)->TakeDone(entry_.id);
-  if (done.has_value()) std::get<KeyBackend::CreateDone> (*done)(std::move(result));
-}
-
-void DeviceQueue::Turn::Finish(absl::StatusOr<Signature> result) {
-  auto done = std::exchange(queue_, nullptr)->TakeDone(entry_.id);
-  if (done.has_value()) std::get<KeyBackend::SignDone> (*done)(std::move(result));
-}
-
-void DeviceQueue::Turn::Finish(absl::StatusOr<std::string> result) {
-  auto done = std::exchange(queue_, nullptr)->TakeDone(entry_.id);
-  if (done.has_value()) std::get<KeyBackend::ExportDone> (*done)(std::move(result));
-}
-
-void DeviceQueue::Turn::Finish(absl::StatusOr<Attestation> result) {
-  auto done = std::exchange(queue_, nullptr)->TakeDone(entry_.id);
-  if (done.has_value()) std::get<Attester::AttestDone> (*done)(std::move(result));
-}
-
-void DeviceQueue::Turn::Finish(absl::StatusOr<ActivatedSecret> result) {
-  auto done = std::exchange(queue_, nullptr)->TakeDone(entry_.id);
-  if (done.has_value()) std::get<Attester::ActivateDone> (*done)(std::move(result));
-}
-
-void DeviceQueue::Turn::FinishUnlock(const absl::Status& result) {
-  auto done = std::exchange(queue_, nullptr)->TakeDone(entry_.id);
-  if (done.has_value()) std::get<KeyBackend::UnlockDone> (*done)(result);
-}
-
 void DeviceQueue::Turn::Fail(const absl::Status& error) {
   const auto done = std::exchange(queue_, nullptr)->TakeDone(entry_.id);
   if (done.has_value()) Refuse(*done, error);
@@ -82,38 +52,6 @@ DeviceQueue::~DeviceQueue() {
   }
   timer_.notify_all();
   expirer_.join();
-}
-
-DeviceQueue::WorkId DeviceQueue::Submit(CreateRequest request, WorkOptions options, KeyBackend::CreateDone done) {
-  return SubmitAny(std::move(request), std::move(options), std::move(done));
-}
-
-DeviceQueue::WorkId DeviceQueue::Submit(UnlockRequest request, WorkOptions options, KeyBackend::UnlockDone done) {
-  return SubmitAny(std::move(request), std::move(options), std::move(done));
-}
-
-DeviceQueue::WorkId DeviceQueue::Submit(ApproveRequest request, WorkOptions options, KeyBackend::CreateDone done) {
-  return SubmitAny(std::move(request), std::move(options), std::move(done));
-}
-
-DeviceQueue::WorkId DeviceQueue::Submit(ImportRequest request, WorkOptions options, KeyBackend::CreateDone done) {
-  return SubmitAny(std::move(request), std::move(options), std::move(done));
-}
-
-DeviceQueue::WorkId DeviceQueue::Submit(ExportRequest request, WorkOptions options, KeyBackend::ExportDone done) {
-  return SubmitAny(std::move(request), std::move(options), std::move(done));
-}
-
-DeviceQueue::WorkId DeviceQueue::Submit(SignRequest request, WorkOptions options, KeyBackend::SignDone done) {
-  return SubmitAny(std::move(request), std::move(options), std::move(done));
-}
-
-DeviceQueue::WorkId DeviceQueue::Submit(AttestRequest request, WorkOptions options, Attester::AttestDone done) {
-  return SubmitAny(std::move(request), std::move(options), std::move(done));
-}
-
-DeviceQueue::WorkId DeviceQueue::Submit(ActivateRequest request, WorkOptions options, Attester::ActivateDone done) {
-  return SubmitAny(std::move(request), std::move(options), std::move(done));
 }
 
 DeviceQueue::WorkId DeviceQueue::SubmitAny(KeyRequest request, WorkOptions options, KeyDone done) {

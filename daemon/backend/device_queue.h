@@ -10,6 +10,8 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -46,18 +48,23 @@ class DeviceQueue {
     bool done() const;
 
     // Finish calls the completion, unless it was called before. The result must fit the request.
-    void Finish(absl::StatusOr<SealedKey> result);
-    void Finish(absl::StatusOr<Signature> result);
-    void Finish(absl::StatusOr<std::string> result);
-    void Finish(absl::StatusOr<Attestation> result);
-    void Finish(absl::StatusOr<ActivatedSecret> result);
+    template <typename Result>
+    void Finish(absl::StatusOr<Result> result) {
+      FinishWith<std::function<void(absl::StatusOr<Result>)>>(std::move(result));
+    }
+    void Finish(Signature signature) { Finish(absl::StatusOr<Signature>(std::move(signature))); }
     // FinishUnlock is for what has no result but its status.
-    void FinishUnlock(const absl::Status& result);
+    void FinishUnlock(const absl::Status& result) { FinishWith<KeyBackend::UnlockDone>(result); }
     void Fail(const absl::Status& error);
 
    private:
     friend class DeviceQueue;
     Turn(DeviceQueue* queue, FairQueue::Entry entry) : queue_(queue), entry_(std::move(entry)) {}
+    template <typename Done, typename Result>
+    void FinishWith(Result result) {
+      auto done = std::exchange(queue_, nullptr)->TakeDone(entry_.id);
+      if (done.has_value()) std::get<Done> (*done)(std::move(result));
+    }
 
     DeviceQueue* queue_;
     FairQueue::Entry entry_;
@@ -73,14 +80,10 @@ class DeviceQueue {
   // Submit queues work. What cannot be queued is completed before Submit returns: RESOURCE_EXHAUSTED if there is no
   // room, DEADLINE_EXCEEDED if the deadline has passed, INVALID_ARGUMENT for a fairness id of over 64 octets, CANCELLED
   // after Close.
-  WorkId Submit(CreateRequest request, WorkOptions options, KeyBackend::CreateDone done);
-  WorkId Submit(ImportRequest request, WorkOptions options, KeyBackend::CreateDone done);
-  WorkId Submit(ExportRequest request, WorkOptions options, KeyBackend::ExportDone done);
-  WorkId Submit(UnlockRequest request, WorkOptions options, KeyBackend::UnlockDone done);
-  WorkId Submit(ApproveRequest request, WorkOptions options, KeyBackend::CreateDone done);
-  WorkId Submit(SignRequest request, WorkOptions options, KeyBackend::SignDone done);
-  WorkId Submit(AttestRequest request, WorkOptions options, Attester::AttestDone done);
-  WorkId Submit(ActivateRequest request, WorkOptions options, Attester::ActivateDone done);
+  template <typename Request>
+  WorkId Submit(Request request, WorkOptions options, typename Request::Done done) {
+    return SubmitAny(std::move(request), std::move(options), std::move(done));
+  }
 
   // Cancel completes waiting work with CANCELLED before it returns, and leaves alone what the owner has.
   void Cancel(WorkId id);

@@ -19,6 +19,7 @@ namespace ddskey {
 
 // CreateRequest asks a device for a new key.
 struct CreateRequest {
+  using Done = KeyBackend::CreateDone;
   KeyAlgorithm algorithm = KeyAlgorithm::kEcP256;
   KeyPurpose purpose = KeyPurpose::kHandshake;
   // For a key that is bound to registers.
@@ -27,40 +28,45 @@ struct CreateRequest {
 
 // ApproveRequest asks a device to check an approval for a key.
 struct ApproveRequest {
+  using Done = KeyBackend::CreateDone;
   SealedKey key;
   PcrApproval approval;
 };
 
 // UnlockRequest gives a device an authorisation value.
 struct UnlockRequest {
+  using Done = KeyBackend::UnlockDone;
   AuthKind kind = AuthKind::kOwner;
   std::shared_ptr<const SecretBytes> value;
 };
 
 // ImportRequest asks a device to take a key that was made elsewhere.
 struct ImportRequest {
+  using Done = KeyBackend::CreateDone;
   ForeignKey key;
   KeyPurpose purpose = KeyPurpose::kHandshake;
 };
 
 // ExportRequest asks a device for a key file.
 struct ExportRequest {
+  using Done = KeyBackend::ExportDone;
   SealedKey key;
   std::shared_ptr<const SecretBytes> auth;
 };
 
 // SignRequest asks a device for a signature.
 struct SignRequest {
+  using Done = KeyBackend::SignDone;
   SealedKey key;
   SignatureScheme scheme = SignatureScheme::kEcdsaSha256;
   std::string digest;
 };
 
-// KeyRequest is what can be asked of a device.
+// KeyRequest is what can be asked of a device; `Done` of each is whom to tell.
 using KeyRequest = std::variant<CreateRequest, SignRequest, ImportRequest, ExportRequest, AttestRequest,
                                 ActivateRequest, ApproveRequest, UnlockRequest>;
 
-// KeyDone is whom to tell; it fits the request.
+// KeyDone is whom to tell of any of them; it fits the request.
 using KeyDone = std::variant<KeyBackend::CreateDone, KeyBackend::SignDone, KeyBackend::ExportDone, Attester::AttestDone,
                              Attester::ActivateDone, KeyBackend::UnlockDone>;
 

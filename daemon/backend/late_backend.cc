@@ -27,73 +27,60 @@ KeyBackend* LateBackend::Find(std::string* problem) const {
   return backend_.get();
 }
 
-KeyBackend::WorkId LateBackend::SubmitCreate(KeyAlgorithm algorithm, KeyPurpose purpose, WorkOptions options,
-                                             CreateDone done) {
+template <typename Done, typename Submit>
+KeyBackend::WorkId LateBackend::Forward(const Done& done, const Submit& submit) const {
   std::string problem;
-  if (KeyBackend* const backend = Find(&problem); backend != nullptr) {
-    return backend->SubmitCreate(algorithm, purpose, std::move(options), std::move(done));
-  }
+  if (KeyBackend* const backend = Find(&problem); backend != nullptr) return submit(*backend);
   done(absl::UnavailableError(problem));
   return 0;
+}
+
+KeyBackend::WorkId LateBackend::SubmitCreate(KeyAlgorithm algorithm, KeyPurpose purpose, WorkOptions options,
+                                             CreateDone done) {
+  return Forward(done, [&](KeyBackend& backend) {
+    return backend.SubmitCreate(algorithm, purpose, std::move(options), std::move(done));
+  });
 }
 
 KeyBackend::WorkId LateBackend::SubmitSign(SealedKey key, SignatureScheme scheme, std::string digest,
                                            WorkOptions options, SignDone done) {
-  std::string problem;
-  if (KeyBackend* const backend = Find(&problem); backend != nullptr) {
-    return backend->SubmitSign(std::move(key), scheme, std::move(digest), std::move(options), std::move(done));
-  }
-  done(absl::UnavailableError(problem));
-  return 0;
+  return Forward(done, [&](KeyBackend& backend) {
+    return backend.SubmitSign(std::move(key), scheme, std::move(digest), std::move(options), std::move(done));
+  });
 }
 
 KeyBackend::WorkId LateBackend::SubmitImport(ForeignKey key, KeyPurpose purpose, WorkOptions options, CreateDone done) {
-  std::string problem;
-  if (KeyBackend* const backend = Find(&problem); backend != nullptr) {
-    return backend->SubmitImport(std::move(key), purpose, std::move(options), std::move(done));
-  }
-  done(absl::UnavailableError(problem));
-  return 0;
+  return Forward(done, [&](KeyBackend& backend) {
+    return backend.SubmitImport(std::move(key), purpose, std::move(options), std::move(done));
+  });
 }
 
 KeyBackend::WorkId LateBackend::SubmitExport(SealedKey key, std::shared_ptr<const SecretBytes> auth,
                                              WorkOptions options, ExportDone done) {
-  std::string problem;
-  if (KeyBackend* const backend = Find(&problem); backend != nullptr) {
-    return backend->SubmitExport(std::move(key), std::move(auth), std::move(options), std::move(done));
-  }
-  done(absl::UnavailableError(problem));
-  return 0;
+  return Forward(done, [&](KeyBackend& backend) {
+    return backend.SubmitExport(std::move(key), std::move(auth), std::move(options), std::move(done));
+  });
 }
 
 KeyBackend::WorkId LateBackend::SubmitCreateBound(KeyAlgorithm algorithm, KeyPurpose purpose, PcrTerms terms,
                                                   WorkOptions options, CreateDone done) {
-  std::string problem;
-  if (KeyBackend* const backend = Find(&problem); backend != nullptr) {
-    return backend->SubmitCreateBound(algorithm, purpose, std::move(terms), std::move(options), std::move(done));
-  }
-  done(absl::UnavailableError(problem));
-  return 0;
+  return Forward(done, [&](KeyBackend& backend) {
+    return backend.SubmitCreateBound(algorithm, purpose, std::move(terms), std::move(options), std::move(done));
+  });
 }
 
 KeyBackend::WorkId LateBackend::SubmitApprove(SealedKey key, PcrApproval approval, WorkOptions options,
                                               CreateDone done) {
-  std::string problem;
-  if (KeyBackend* const backend = Find(&problem); backend != nullptr) {
-    return backend->SubmitApprove(std::move(key), std::move(approval), std::move(options), std::move(done));
-  }
-  done(absl::UnavailableError(problem));
-  return 0;
+  return Forward(done, [&](KeyBackend& backend) {
+    return backend.SubmitApprove(std::move(key), std::move(approval), std::move(options), std::move(done));
+  });
 }
 
 KeyBackend::WorkId LateBackend::SubmitUnlock(AuthKind kind, std::shared_ptr<const SecretBytes> value,
                                              WorkOptions options, UnlockDone done) {
-  std::string problem;
-  if (KeyBackend* const backend = Find(&problem); backend != nullptr) {
-    return backend->SubmitUnlock(kind, std::move(value), std::move(options), std::move(done));
-  }
-  done(absl::UnavailableError(problem));
-  return 0;
+  return Forward(done, [&](KeyBackend& backend) {
+    return backend.SubmitUnlock(kind, std::move(value), std::move(options), std::move(done));
+  });
 }
 
 std::string LateBackend::KeyProblem(std::string_view public_key) const {

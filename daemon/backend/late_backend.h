@@ -47,6 +47,9 @@ class LateBackend : public KeyBackend {
  private:
   // Find opens the backend if need be; null, and `problem` unless that is null, if it cannot be.
   KeyBackend* Find(std::string* problem = nullptr) const;
+  // Forward has `submit` give work to the backend, or completes it.
+  template <typename Done, typename Submit>
+  WorkId Forward(const Done& done, const Submit& submit) const;
 
   const std::string kind_;
   const Opener open_;

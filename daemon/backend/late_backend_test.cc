@@ -1,12 +1,15 @@
 #include "daemon/backend/late_backend.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
 #include <future>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "test/fakes/fake_key_backend.h"
 #include "test/support/process.h"
@@ -16,7 +19,11 @@ namespace ddskey {
 namespace {
 
 using test::StatusIs;
+using ::testing::AllOf;
+using ::testing::Each;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::SizeIs;
 
 class LateBackendTest : public testing::Test {
  protected:
@@ -58,6 +65,33 @@ TEST_F(LateBackendTest, IsThereByItselfWhenItCanBeOpened) {
   ASSERT_OK_AND_ASSIGN(const SealedKey key, Create());
   EXPECT_EQ(backend_.Recognize(key.blob), Recognition::kOwn);
   EXPECT_EQ(tries_, tries) << "it is opened once";
+}
+
+TEST_F(LateBackendTest, PassesEachKindOfWorkOn) {
+  const WorkOptions soon = {std::chrono::steady_clock::now() + std::chrono::minutes(1)};
+  const auto ask = [&] {
+    std::vector<absl::StatusCode> codes;
+    const auto tell = [&](const auto& result) {
+      if constexpr (std::is_same_v<decltype(result), const absl::Status&>) {
+        codes.push_back(result.code());
+      } else {
+        codes.push_back(result.status().code());
+      }
+    };
+    backend_.SubmitImport({}, KeyPurpose::kHandshake, soon, tell);
+    backend_.SubmitExport({}, nullptr, soon, tell);
+    backend_.SubmitCreateBound(KeyAlgorithm::kEcP256, KeyPurpose::kHandshake, {}, soon, tell);
+    backend_.SubmitApprove({}, {}, soon, tell);
+    backend_.SubmitUnlock(AuthKind::kOwner, nullptr, soon, tell);
+    backend_.SubmitSign({}, SignatureScheme::kEcdsaSha256, "short", soon, tell);
+    return codes;
+  };
+  EXPECT_THAT(ask(), AllOf(SizeIs(6), Each(absl::StatusCode::kUnavailable)));
+  reason_ = absl::OkStatus();
+  ASSERT_TRUE(test::WaitFor([&] { return backend_.Health().healthy; }));
+  // The fake has nothing but keys that it makes itself.
+  constexpr auto kNone = absl::StatusCode::kUnimplemented;
+  EXPECT_THAT(ask(), ElementsAre(kNone, kNone, kNone, kNone, kNone, absl::StatusCode::kInvalidArgument));
 }
 
 TEST_F(LateBackendTest, IsNotTriedAgainAndAgain) {

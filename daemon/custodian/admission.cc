@@ -6,6 +6,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/custodian/identity_life.h"
+#include "daemon/custodian/use_identity.h"
 #include "daemon/handshake/digest.h"
 #include "daemon/handshake/field_codec.h"
 #include "daemon/handshake/participant_data.h"
@@ -57,31 +58,10 @@ std::optional<PeerProof> DecodeProof(std::string_view body) {
   return proof;
 }
 
-absl::Status NotPermitted() {
-  return absl::PermissionDeniedError(
-      "there is no such key, or policy does not let this process use it; the daemon's log says which");
-}
-
-absl::StatusOr<std::shared_ptr<const Identity>> Admission::FindPermitted(const Subject& caller,
-                                                                         const std::string& key_name,
-                                                                         Trail& trail) const {
-  const Decision decision = parts_.authorizer.policy()->Evaluate(caller, Action::kHandshake, key_name);
-  trail.Rule(decision.rule);
-  // The log is told the reason; the caller always reads the same.
-  const auto refuse = [&trail](std::string_view reason) {
-    trail.Reason(reason);
-    return NotPermitted();
-  };
-  if (!decision.allowed) return refuse(decision.reason);
-  const auto name = KeyName::Parse(key_name);
-  if (!name.has_value()) return refuse("this is not a key name");
-  const auto identity = parts_.keys.Find(*name);
-  if (!identity.ok() || (*identity)->deleted) return refuse("there is no such key");
-  if ((*identity)->disabled) return refuse("the key is disabled");
-  if ((*identity)->current().purpose != KeyPurpose::kHandshake) {
-    return refuse("the key was not made for handshakes");  // S-1
-  }
-  return *identity;
+absl::StatusOr<std::shared_ptr<const Identity>> Admission::Permitted(const Subject& caller, const std::string& key_name,
+                                                                     Trail& trail) const {
+  return FindPermitted(parts_.authorizer, parts_.keys, caller, Action::kHandshake, key_name, KeyPurpose::kHandshake,
+                       trail);
 }
 
 absl::Status Admission::UseTrust(const Subject& caller, const LocalIdentityRequest& request,
@@ -146,7 +126,7 @@ void Admission::NoteWarnings(const std::string& key_name, const ValidCertificate
 
 absl::StatusOr<LocalIdentity> Admission::Validate(const Subject& caller, const LocalIdentityRequest& request,
                                                   Trail& trail) const {
-  ASSIGN_OR_RETURN(const auto identity, FindPermitted(caller, request.key_name, trail));
+  ASSIGN_OR_RETURN(const auto identity, Permitted(caller, request.key_name, trail));
   const KeyGeneration& generation = identity->current();
   if (generation.certificate_chain.empty()) return NeedsCertificate(request.key_name, "has no certificate yet");
   Participant participant;
@@ -193,7 +173,7 @@ absl::StatusOr<Admitted> Admission::Admit(const Subject& caller, const std::stri
   auto participant = DecodeParticipant(opened.body);
   if (!participant.has_value()) return CannotOpen();
   trail.Key(participant->key_name);
-  ASSIGN_OR_RETURN(auto identity, FindPermitted(caller, participant->key_name, trail));
+  ASSIGN_OR_RETURN(auto identity, Permitted(caller, participant->key_name, trail));
   if (identity->uuid != participant->identity_uuid) {
     trail.Reason("the key of that name is another one than the participant began with");
     return NotPermitted();
@@ -228,13 +208,6 @@ absl::StatusOr<const KeyGeneration*> Admission::AdmitGeneration(const Subject& c
             .status());
   }
   return &*generation;
-}
-
-absl::Status Admission::StillServed(const Identity& identity, Trail& trail) const {
-  const auto now = parts_.keys.Find(identity.name);
-  if (now.ok() && (*now)->uuid == identity.uuid && !(*now)->deleted && !(*now)->disabled) return absl::OkStatus();
-  trail.Reason("the key was taken out of use meanwhile");
-  return NotPermitted();
 }
 
 absl::Status Admission::CheckPermissions(const Admitted& admitted, const std::string& digest) {

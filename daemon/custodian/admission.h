@@ -77,9 +77,6 @@ struct PeerProof {
 std::string EncodeProof(const PeerProof& proof);
 std::optional<PeerProof> DecodeProof(std::string_view body);
 
-// NotPermitted is what a caller is told of a key it may not use, and of one that does not exist.
-absl::Status NotPermitted();
-
 // Admission decides, anew at each step, whether a process may use a key and whether it may do so towards a peer:
 // policy, the key's state and purpose, its own certificate, the peer's. A ticket is state, never a right (S-5). What
 // decided is noted in the trail. Errors are those of AuthenticationService (authentication.proto). Thread-safe.
@@ -115,9 +112,6 @@ class Admission {
   absl::StatusOr<const KeyGeneration*> AdmitGeneration(const Subject& caller, const Admitted& admitted,
                                                        const std::string& uuid, Trail& trail) const;
 
-  // StillServed is whether an identity that a step was begun with is still in use when the step ends.
-  absl::Status StillServed(const Identity& identity, Trail& trail) const;
-
   // CheckPermissions refuses every permissions document but the one that the key is pinned to, if it is, under the name
   // "[permissions_pin]". `digest` is that of the document (PermissionsDigest).
   static absl::Status CheckPermissions(const Admitted& admitted, const std::string& digest);
@@ -131,8 +125,8 @@ class Admission {
                                                                const PeerProof& proof, Trail& trail) const;
 
  private:
-  absl::StatusOr<std::shared_ptr<const Identity>> FindPermitted(const Subject& caller, const std::string& key_name,
-                                                                Trail& trail) const;
+  absl::StatusOr<std::shared_ptr<const Identity>> Permitted(const Subject& caller, const std::string& key_name,
+                                                            Trail& trail) const;
   absl::Status UseTrust(const Subject& caller, const LocalIdentityRequest& request,
                         const std::shared_ptr<const Identity>& identity, Participant& participant, Trail& trail) const;
   absl::StatusOr<std::shared_ptr<const Certificate>> ValidateOwn(const Subject& caller, const std::string& key_name,

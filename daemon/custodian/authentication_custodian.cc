@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/custodian/use_identity.h"
 #include "daemon/handshake/digest.h"
 #include "proto/contract/status_macros.h"
 
@@ -229,7 +230,7 @@ void AuthenticationCustodian::Sign(absl::StatusOr<Signing> prepared, std::chrono
                       }
                       absl::Status served = signature->status();
                       // In an emergency not even a step that waited for its signature is served.
-                      if (served.ok()) served = admission_.StillServed(*signing->admitted.identity, trail);
+                      if (served.ok()) served = StillServed(parts_.keys, *signing->admitted.identity, trail);
                       absl::StatusOr<StepResult> result = served.ok() ? FinishSigning(*signing, **signature) : served;
                       End(trail, result.status());
                       done(std::move(result));

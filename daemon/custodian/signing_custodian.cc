@@ -1,16 +1,14 @@
 #include "daemon/custodian/signing_custodian.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "daemon/custodian/admission.h"
 #include "daemon/custodian/participant.h"
+#include "daemon/custodian/use_identity.h"
 #include "daemon/handshake/digest.h"
 #include "daemon/trust/certificate.h"
-#include "proto/contract/key_name.h"
 #include "proto/contract/status_macros.h"
 
 namespace ddskey {
@@ -77,51 +75,35 @@ void SigningCustodian::List(const Subject& caller, Done<std::vector<SigningKey>>
 
 absl::StatusOr<SigningCustodian::Order> SigningCustodian::Admit(const Subject& caller, const DigestToSign& request,
                                                                 Trail& trail) const {
-  const auto refuse = [&trail](std::string_view reason) {
-    trail.Reason(reason);
-    return NotPermitted();
+  const auto find = [&](Action action) {
+    return FindPermitted(parts_.authorizer, parts_.keys, caller, action, request.key_name, KeyPurpose::kDigest, trail);
   };
-  const auto policy = parts_.authorizer.policy();
-  Decision decision = policy->Evaluate(caller, Action::kSignDigest, request.key_name);
-  if (decision.allowed && request.family == SignatureFamily::kRsaPkcs1) {
-    decision = policy->Evaluate(caller, Action::kSignPkcs1, request.key_name);
-  }
-  trail.Rule(decision.rule);
-  if (!decision.allowed) return refuse(decision.reason);
-  const auto name = KeyName::Parse(request.key_name);
-  if (!name.has_value()) return refuse("this is not a key name");
-  const auto identity = parts_.keys.Find(*name);
-  if (!identity.ok() || (*identity)->deleted) return refuse("there is no such key");
-  if ((*identity)->disabled) return refuse("the key is disabled");
-  const auto& generations = (*identity)->generations;
+  ASSIGN_OR_RETURN(const auto identity, find(Action::kSignDigest));
+  if (request.family == SignatureFamily::kRsaPkcs1) RETURN_IF_ERROR(find(Action::kSignPkcs1).status());
+  const auto& generations = identity->generations;
   const auto generation = std::ranges::find_if(generations, [&request](const KeyGeneration& candidate) {
     return candidate.state != GenerationState::kNext && Sha256(candidate.public_key) == request.public_key_digest;
   });
-  // S-1, also for generations that differ: none signs a digest that was not made for it.
-  if ((*identity)->current().purpose != KeyPurpose::kDigest) return refuse("the key was not made to sign digests");
   if (generation == generations.end()) return Gone(request.key_name);
-  if (generation->purpose != KeyPurpose::kDigest) return refuse("the key was not made to sign digests");
+  // S-1, also for generations that differ: none signs a digest that was not made for it.
+  if (generation->purpose != KeyPurpose::kDigest) {
+    trail.Reason("this key of the identity was not made for the purpose digest");
+    return NotPermitted();
+  }
   if (IsRsa(generation->algorithm) == (request.family == SignatureFamily::kEcdsa)) {
     return absl::InvalidArgumentError(
         absl::StrCat("the scheme does not fit a key of ", std::string(AlgorithmName(generation->algorithm))));
   }
   ASSIGN_OR_RETURN(const BackendSet::Entry* const entry,
                    parts_.backends.FindForKey(generation->backend_uuid, generation->blob));
-  return Order{*identity, &*generation, SchemeOf(request.family, request.digest.size() == kSha384Size),
+  return Order{identity, &*generation, SchemeOf(request.family, request.digest.size() == kSha384Size),
                entry->backend.get()};
-}
-
-absl::Status SigningCustodian::StillServed(const Identity& identity, Trail& trail) const {
-  const auto now = parts_.keys.Find(identity.name);
-  if (now.ok() && (*now)->uuid == identity.uuid && !(*now)->deleted && !(*now)->disabled) return absl::OkStatus();
-  trail.Reason("the key was taken out of use meanwhile");
-  return NotPermitted();
 }
 
 absl::StatusOr<std::string> SigningCustodian::Finish(const Order& order, absl::StatusOr<Signature> signature,
                                                      Trail& trail) const {
   RETURN_IF_ERROR(signature.status());
-  RETURN_IF_ERROR(StillServed(*order.identity, trail));
+  RETURN_IF_ERROR(StillServed(parts_.keys, *order.identity, trail));
   if (FamilyOf(order.scheme) != SignatureFamily::kEcdsa) return std::move(signature->octets);
   return RawEcdsa(signature->octets, static_cast<size_t>(KeyBits(order.generation->algorithm)) / 8);
 }

@@ -78,9 +78,6 @@ class SigningCustodian {
   };
 
   absl::StatusOr<Order> Admit(const Subject& caller, const DigestToSign& request, Trail& trail) const;
-  // StillServed is whether an identity that a signature was begun with is still in use when it is made.
-  absl::Status StillServed(const Identity& identity, Trail& trail) const;
-
   absl::StatusOr<std::string> Finish(const Order& order, absl::StatusOr<Signature> signature, Trail& trail) const;
 
   const Parts parts_;

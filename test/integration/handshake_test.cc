@@ -238,7 +238,8 @@ TEST(HandshakeTest, S1AKeyOfAnotherPurposeReadsLikeNoKeyAtAll) {
   EXPECT_EQ(first.code, CallCode::kPermissionDenied);
   EXPECT_EQ(second.code, first.code);
   EXPECT_EQ(second.message, first.message);
-  EXPECT_TRUE(test::WaitFor([&] { return daemon.Log().find("not made for handshakes") != std::string::npos; }));
+  EXPECT_TRUE(
+      test::WaitFor([&] { return daemon.Log().find("not made for the purpose handshake") != std::string::npos; }));
   EXPECT_TRUE(test::WaitFor([&] { return daemon.Log().find("no such key") != std::string::npos; }));
 }
 

@@ -130,7 +130,7 @@ TEST_F(Pkcs11Test, S1TheDaemonSignsNoDigestWithAnotherKeyAndNothingElseWithThese
   const CallStatus refused = sign("handshakes", 32, v1::ECDSA);
   EXPECT_EQ(refused.code, CallCode::kPermissionDenied) << refused.message;
   EXPECT_THAT(refused.message, Not(HasSubstr("digest"))) << "as for a key that does not exist";
-  EXPECT_TRUE(WaitFor([] { return daemon_->Log().find("was not made to sign digests") != std::string::npos; }));
+  EXPECT_TRUE(WaitFor([] { return daemon_->Log().find("was not made for the purpose digest") != std::string::npos; }));
   EXPECT_EQ(sign("ec", 32, v1::ECDSA).code, CallCode::kOk);
   EXPECT_EQ(sign("ec", 48, v1::ECDSA).code, CallCode::kOk);
   for (const size_t size : {0, 20, 31, 33, 64, 4096}) {

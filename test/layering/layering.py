@@ -20,6 +20,9 @@ TABLE = {
     "daemon/backend/pkcs11": ["proto/contract/", "daemon/backend/"],
     "daemon/backend/software": ["proto/contract/", "daemon/backend/"],
     "daemon/backend/tpm2": ["proto/contract/", "daemon/backend/"],
+    "daemon/backend/pkcs11": ["proto/contract/", "daemon/backend/"],
+    # The process of its own in which modules of others run: it shares the protocol with the daemon, and nothing else.
+    "daemon/backend/pkcs11/helper": ["proto/contract/", "daemon/backend/pkcs11/"],
     "daemon/handshake": ["proto/contract/"],
     "daemon/keystore": ["proto/contract/"],
     "daemon/service": ["proto/contract/"],
@@ -58,7 +61,7 @@ LIBRARIES = {
     "spdlog/": ["daemon"],
     "systemd/": ["daemon"],
     "dds/": ["plugin_shim/cyclonedds"],
-    "p11-kit-1/": ["plugin_shim/pkcs11"],
+    "p11-kit-1/": ["plugin_shim/pkcs11", "daemon/backend/pkcs11/helper"],
     "nettle/": ["plugin_shim/pkcs11"],
     "absl/": [
         "proto/contract", "policy", "daemon", "client/attestation", "client/ca", "client/cli",

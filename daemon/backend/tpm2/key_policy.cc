@@ -184,6 +184,13 @@ absl::StatusOr<KeyPolicy> MakeKeyPolicy(const CryptoLibrary& library, KeyPurpose
   return policy;
 }
 
+absl::StatusOr<bool> IsMadeHere(const CryptoLibrary& library, const TPM2B_PUBLIC& area,
+                                const std::optional<PcrBinding>& binding, KeyAlgorithm algorithm, KeyPurpose purpose) {
+  if (!binding.has_value()) return IsFromTemplate(area, algorithm, purpose);
+  ASSIGN_OR_RETURN(const KeyPolicy policy, MakeKeyPolicy(library, purpose, *binding));
+  return IsFromBoundTemplate(area, algorithm, policy.digest);
+}
+
 absl::Status CheckTerms(const CryptoLibrary& library, const PcrTerms& terms) {
   if (terms.registers.empty()) return absl::InvalidArgumentError("a key is bound to one register at least");
   if (terms.registers.size() > kMostPcrs) {

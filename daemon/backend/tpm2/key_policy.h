@@ -35,6 +35,10 @@ struct KeyPolicy {
 // algorithm that we know.
 absl::StatusOr<KeyPolicy> MakeKeyPolicy(const CryptoLibrary& library, KeyPurpose purpose, const PcrBinding& binding);
 
+// IsMadeHere tells whether the key `area` is what we make of this algorithm, purpose and binding, if there is one.
+absl::StatusOr<bool> IsMadeHere(const CryptoLibrary& library, const TPM2B_PUBLIC& area,
+                                const std::optional<PcrBinding>& binding, KeyAlgorithm algorithm, KeyPurpose purpose);
+
 // CheckTerms refuses, with INVALID_ARGUMENT, terms that no key can have: no registers, an authority without a label.
 absl::Status CheckTerms(const CryptoLibrary& library, const PcrTerms& terms);
 

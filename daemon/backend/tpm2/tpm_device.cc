@@ -1,12 +1,9 @@
 #include "daemon/backend/tpm2/tpm_device.h"
 
-#include <string.h>
-
 #include <algorithm>
 #include <span>
 #include <utility>
 
-#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "daemon/backend/derive_secret.h"
@@ -14,7 +11,6 @@
 #include "daemon/backend/tpm2/lockout.h"
 #include "daemon/backend/tpm2/session_salt.h"
 #include "daemon/backend/tpm2/templates.h"
-#include "proto/contract/secret_access.h"
 #include "proto/contract/status_macros.h"
 
 namespace ddskey::tpm {
@@ -22,11 +18,8 @@ namespace {
 
 constexpr size_t kPlaces = 3;
 constexpr UINT32 kMostHandles = 64;
-constexpr size_t kSaltSize = 32;
 constexpr char kAuthLabel[] = "ddskey/tpm2/auth/1";
 
-constexpr TPM2B_DATA kNoData = {};
-constexpr TPML_PCR_SELECTION kNoPcrs = {};
 // The ticket that is none (TPM 2.0 Part 2, 10.7.2).
 constexpr TPMT_TK_HASHCHECK kNotRestricted = {TPM2_ST_HASHCHECK, TPM2_RH_NULL, {}};
 
@@ -37,23 +30,6 @@ absl::Status DataLoss(const absl::Status& cause, const char* message) {
     status.SetPayload(kTssPayload, *payload);
   }
   return status;
-}
-
-// KeysLocked is about keys whose secret is not there: what is wrong is not the TPM, and the health says it already.
-absl::Status KeysLocked() {
-  absl::Status status = absl::FailedPreconditionError(
-      "the keys of this backend need a secret that was not given: give it with ddskeyctl backend unlock, or as the "
-      "credential ddskeyd.tpm2-key-auth and restart the daemon");
-  status.SetPayload(kKeyProblem, absl::Cord("secret"));
-  return status;
-}
-
-// IsOurs tells whether the key in `blob` is what we make of this algorithm, purpose and binding.
-absl::StatusOr<bool> IsOurs(const CryptoLibrary& library, const KeyBlob& blob, KeyAlgorithm algorithm,
-                            KeyPurpose purpose) {
-  if (!blob.binding.has_value()) return IsFromTemplate(blob.public_area, algorithm, purpose);
-  ASSIGN_OR_RETURN(const KeyPolicy policy, MakeKeyPolicy(library, purpose, *blob.binding));
-  return IsFromBoundTemplate(blob.public_area, algorithm, policy.digest);
 }
 
 bool SameKey(const SealedKey& a, const SealedKey& b) {
@@ -188,151 +164,6 @@ absl::Status TpmDevice::CheckAlgorithm(KeyAlgorithm algorithm) const {
                                                "; it makes ", names, ", and another backend may make more"));
 }
 
-// Protected does `call` in a session. A value that the TPM refuses is wrong, and not tried again (S-12), if it was
-// never accepted, and the session works and is about the very object. Otherwise it is in doubt, and everything is
-// loaded again for a second try: the TPM may have been reset behind our back, or somebody may have changed the command
-// or how the session began, or made the refusal up.
-absl::Status TpmDevice::Protected(const StorageKey& parent, const TpmChannel::Call& call, bool by_policy) {
-  const TPM2B_NAME& object = call.command.names.front();
-  if (tried_.IsWrong(ValueOf(object))) return FromTss(TPM2_RC_BAD_AUTH, call.doing);
-  // OpenGate has begun the policy's.
-  if (!by_policy) RETURN_IF_ERROR(parents_.BeginSession(*channel_, parent));
-  const absl::Status status = by_policy ? channel_->ByPolicy(call) : channel_->Protected(call);
-  const bool suspected = suspect_.has_value() && SameName(*suspect_, object);
-  if (IsAuthFailure(status)) {
-    suspect_.reset();
-    return suspected || IsWrong(parent, object) ? Refused(parent, object, status) : Doubt(object, status);
-  }
-  if (const auto raw = RawTss(status); raw.has_value() && TpmCode(*raw) == TPM2_RC_LOCKOUT) return Locked(status);
-  if (status.ok()) tried_.Accept(ValueOf(object));
-  // Errors that something is done about, as that the TPM is full, are on the way to the second time.
-  const bool on_the_way = !status.ok() && RecoveryFor(status) != Recovery::kNone;
-  if (!on_the_way && (suspected || !status.ok())) suspect_.reset();
-  return status;
-}
-
-// ValueOf tells apart the values that are tried for objects of one Name: stored keys that were altered have others.
-std::string_view TpmDevice::ValueOf(const TPM2B_NAME& object) const {
-  if (!loaded_.empty() && SameName(loaded_.front().name, object)) return loaded_.front().sealed.blob;
-  return {reinterpret_cast<const char*>(object.name), std::min<size_t>(object.size, sizeof(object.name))};
-}
-
-// IsWrong is whether what was refused can only be the value.
-bool TpmDevice::IsWrong(const StorageKey& parent, const TPM2B_NAME& object) {
-  if (tried_.IsAccepted(ValueOf(object))) return false;
-  if (SameName(object, parent.name)) return channel_->Confirm(parent.handle, object).ok();
-  // What is used is the first of those that are loaded.
-  return !loaded_.empty() && SameName(loaded_.front().name, object) &&
-         channel_->Confirm(loaded_.front().handle, object).ok();
-}
-
-absl::Status TpmDevice::Refused(const StorageKey& parent, const TPM2B_NAME& object, const absl::Status& status) {
-  // Parents are ParentKeys' to give up.
-  if (!SameName(object, parent.name) && !tried_.IsAccepted(ValueOf(object))) tried_.Refuse(ValueOf(object));
-  return status;
-}
-
-// Locked says for how long.
-absl::Status TpmDevice::Locked(const absl::Status& status) {
-  ASSIGN_OR_RETURN(const Lockout lockout, ReadLockout(*connection_));
-  const absl::Status locked = MayGuess(lockout);
-  return locked.ok() ? status : locked;
-}
-
-absl::Status TpmDevice::Doubt(const TPM2B_NAME& object, const absl::Status& status) {
-  if (TpmCode(*RawTss(status)) == TPM2_RC_AUTH_FAIL) {
-    // This one counts.
-    ASSIGN_OR_RETURN(const Lockout lockout, ReadLockout(*connection_));
-    RETURN_IF_ERROR(MayGuess(lockout));
-  }
-  suspect_ = object;
-  absl::Status doubtful = absl::UnavailableError(status.message());
-  doubtful.SetPayload(kTssPayload, *status.GetPayload(kTssPayload));
-  return doubtful;
-}
-
-absl::StatusOr<SealedKey> TpmDevice::Create(const CreateRequest& request) {
-  const absl::Status ready = EnsureReady();
-  SayWhatIsMissing();
-  RETURN_IF_ERROR(ready);
-  RETURN_IF_ERROR(CheckAlgorithm(request.algorithm));
-  std::optional<PcrBinding> binding;
-  if (request.terms.has_value()) {
-    ASSIGN_OR_RETURN(binding, Bind(*request.terms, request.purpose));
-  }
-  ASSIGN_OR_RETURN(const StorageKey* parent, parents_.ForNewKey(*channel_));
-  auto key = CreateUnder(*parent, request, binding);
-  if (absl::IsFailedPrecondition(key.status()) && IsAuthFailure(key.status()) && parents_.GiveUp(*parent)) {
-    ASSIGN_OR_RETURN(parent, parents_.ForNewKey(*channel_));
-    key = CreateUnder(*parent, request, binding);
-  }
-  if (key.ok()) parents_.Know(parent->name);
-  monitor_.SetStorageRoot(parents_.Describe());
-  return key;
-}
-
-// NewBlob is the blob of a new key under `parent`, without the key.
-absl::StatusOr<KeyBlob> TpmDevice::NewBlob(const StorageKey& parent) const {
-  KeyBlob blob;
-  blob.parent = parent.name;
-  // Else it would be made with less protection than those that are there.
-  if (!secret_.has_value() && !secret_ids_.empty()) return KeysLocked();
-  if (secret_.has_value()) {
-    blob.has_auth = true;
-    blob.secret_id = secret_->id;
-    ASSIGN_OR_RETURN(blob.salt, RandomOctets(library_, kSaltSize));
-  }
-  return blob;
-}
-
-absl::StatusOr<SealedKey> TpmDevice::CreateUnder(const StorageKey& parent, const CreateRequest& request,
-                                                 const std::optional<PcrBinding>& binding) {
-  ASSIGN_OR_RETURN(KeyBlob blob, NewBlob(parent));
-  blob.binding = binding;
-  ASSIGN_OR_RETURN(const std::optional<SecretBytes> auth, AuthFor(blob));
-  TPM2B_PUBLIC public_template = KeyTemplate(request.algorithm, request.purpose);
-  if (binding.has_value()) {
-    ASSIGN_OR_RETURN(const KeyPolicy policy, MakeKeyPolicy(library_, request.purpose, *binding));
-    public_template = BoundKeyTemplate(request.algorithm, policy.digest);
-  }
-  RETURN_IF_ERROR(MakeRoomUnder(parent));
-  TPM2B_SENSITIVE_CREATE sensitive = {};
-  if (auth.has_value()) {
-    const std::span<const uint8_t> octets = auth->Reveal(SecretAccess());
-    sensitive.sensitive.userAuth.size = static_cast<UINT16>(octets.size());
-    std::copy(octets.begin(), octets.end(), sensitive.sensitive.userAuth.buffer);
-  }
-  const absl::Status creating = Protected(
-      parent,
-      {.command = {.code = TPM2_CC_Create,
-                   .names = {&parent.name, 1},
-                   .auth = parent.auth,
-                   .attributes = TPMA_SESSION_DECRYPT | TPMA_SESSION_ENCRYPT},
-       .doing = "making a key in the TPM",
-       .prepare =
-           [&](TSS2_SYS_CONTEXT* sys) {
-             return Tss2_Sys_Create_Prepare(sys, parent.handle, &sensitive, &public_template, &kNoData, &kNoPcrs);
-           },
-       .complete =
-           [&](TSS2_SYS_CONTEXT* sys) {
-             TPM2B_CREATION_DATA creation = {};
-             TPM2B_DIGEST hash = {};
-             TPMT_TK_CREATION ticket = {};
-             return Tss2_Sys_Create_Complete(sys, &blob.private_area, &blob.public_area, &creation, &hash, &ticket);
-           },
-       .patience = TpmConnection::kPatienceForCreation});
-  explicit_bzero(&sensitive, sizeof(sensitive));
-  RETURN_IF_ERROR(creating);
-  ASSIGN_OR_RETURN(const bool as_asked, IsOurs(library_, blob, request.algorithm, request.purpose));
-  if (!as_asked) {
-    return absl::InternalError("the TPM made another key than it was asked for");
-  }
-  SealedKey sealed{request.algorithm, request.purpose, "", ""};
-  ASSIGN_OR_RETURN(sealed.public_key, PublicKeyInfo(library_, blob.public_area));
-  ASSIGN_OR_RETURN(sealed.blob, SerializeBlob(blob));
-  return sealed;
-}
-
 absl::StatusOr<std::optional<SecretBytes>> TpmDevice::AuthFor(const KeyBlob& blob) const {
   if (!blob.has_auth) return std::nullopt;
   ASSIGN_OR_RETURN(SecretBytes derived, DeriveSecret(library_, secret_->value, blob.salt, kAuthLabel));
@@ -343,7 +174,7 @@ absl::StatusOr<std::optional<SecretBytes>> TpmDevice::AuthFor(const KeyBlob& blo
 absl::StatusOr<KeyBlob> TpmDevice::CheckBlob(const SealedKey& key) {
   ASSIGN_OR_RETURN(KeyBlob blob, ParseBlob(key.blob));
   const bool from_file = AlgorithmOf(blob.public_area) == key.algorithm && CheckTss2PublicArea(blob.public_area).ok();
-  const auto ours = IsOurs(library_, blob, key.algorithm, key.purpose);
+  const auto ours = IsMadeHere(library_, blob.public_area, blob.binding, key.algorithm, key.purpose);
   if ((!ours.ok() || !*ours) && !IsFromImportTemplate(blob.public_area, key.algorithm, key.purpose) && !from_file) {
     return absl::DataLossError("the stored key is damaged or does not belong to its record");
   }

@@ -111,6 +111,8 @@ class TpmDevice : public KeyDevice {
   absl::StatusOr<const ReadKeys::Key*> Read(const SealedKey& key);
   absl::StatusOr<KeyBlob> CheckBlob(const SealedKey& key);
   absl::StatusOr<std::optional<SecretBytes>> AuthFor(const KeyBlob& blob) const;
+  // KeysLocked is about keys whose secret is not there: what is wrong is not the TPM, and the health says it already.
+  static absl::Status KeysLocked();
   absl::StatusOr<KeyBlob> NewBlob(const StorageKey& parent) const;
   absl::StatusOr<SealedKey> ImportPrivate(const ImportRequest& request);
   absl::StatusOr<SealedKey> ImportUnder(const StorageKey& parent, const PrivateKey& key, KeyPurpose purpose);

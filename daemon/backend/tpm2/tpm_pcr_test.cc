@@ -290,6 +290,18 @@ TEST_F(TpmPcrTest, S12NoChangedAnswerToAStepOfThePolicyLetsAChangedRegisterPass)
   EXPECT_THAT(Sign(key), StatusIs(kPrecondition, HasSubstr("PCR 7 (sha256)")));
 }
 
+TEST_F(TpmPcrTest, AValueOfASizeThatTheRegisterCannotHaveIsRefused) {
+  Make();
+  ASSERT_OK(Create());
+  tap_->SetChange([](TPM2_CC command, std::span<uint8_t> answer) {
+    if (command == TPM2_CC_PCR_Read && answer.size() > 33) answer[answer.size() - 33] = 20;
+  });
+  EXPECT_THAT(CreateBound(To("sha256:7")),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("nothing that PCR 7 (sha256) can have")));
+  tap_->SetChange(nullptr);
+  EXPECT_OK(CreateBound(To("sha256:7")));
+}
+
 TEST_F(TpmPcrTest, KeysTakeTurnsInTheThreePlacesAndTwoSessionsOfABareTpm) {
   const Authority authority = MakeAuthority();
   Make(dir_.File("secret"));

@@ -25,9 +25,10 @@ constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
 
 class TpmUnlockTest : public TpmFixture {
  protected:
-  absl::Status Unlock(AuthKind kind, const std::string& value) {
+  absl::Status Unlock(AuthKind kind, const std::string& value,
+                      std::chrono::nanoseconds time = std::chrono::minutes(1)) {
     auto promise = std::make_shared<std::promise<absl::Status>>();
-    backend_->SubmitUnlock(kind, std::make_shared<const SecretBytes>(Secret(value)), In(std::chrono::minutes(1)),
+    backend_->SubmitUnlock(kind, std::make_shared<const SecretBytes>(Secret(value)), In(time),
                            [promise](const absl::Status& status) { promise->set_value(status); });
     return promise->get_future().get();
   }
@@ -105,6 +106,18 @@ TEST_F(TpmUnlockTest, AWrongValueForARootThatNeedsNoneChangesNothing) {
   EXPECT_TRUE(backend_->Health().healthy) << backend_->Health().problem;
   EXPECT_THAT(Unlock(AuthKind::kOwner, "a guess"), StatusIs(kPrecondition, HasSubstr("does not wait")));
   EXPECT_EQ(tap_->count(TPM2_CC_CreatePrimary), 0);
+}
+
+TEST_F(TpmUnlockTest, AValueGivenWhileTheTpmIsAwayWaitsForIt) {
+  ASSERT_EQ(Tool({"tpm2_changeauth", "-c", "o", "owner password"}), 0);
+  Make();
+  ASSERT_THAT(Create(), StatusIs(kPrecondition));
+  tpm_.Kill();
+  EXPECT_FALSE(Unlock(AuthKind::kOwner, "owner password", std::chrono::milliseconds(300)).ok());
+  auto waits = std::async(std::launch::async, [this] { return Unlock(AuthKind::kOwner, "owner password"); });
+  tpm_.Restart();
+  EXPECT_OK(waits.get());
+  EXPECT_OK(Create());
 }
 
 TEST_F(TpmUnlockTest, S12TheSecretOfKeysIsComparedWithoutTheTpm) {
