@@ -81,8 +81,12 @@ class Tally {
 
 }  // namespace
 
+bool KeyBackendConformance::Comes(const std::function<bool()>& condition, seconds limit) {
+  return WaitFor(condition, limit * GetParam().patience);
+}
+
 std::vector<KeyAlgorithm> KeyBackendConformance::Algorithms() const {
-  EXPECT_TRUE(WaitFor([this] { return !backend_->algorithms().empty(); })) << backend_->Health().problem;
+  EXPECT_TRUE(Comes([this] { return !backend_->algorithms().empty(); })) << backend_->Health().problem;
   return backend_->algorithms();
 }
 
@@ -265,7 +269,7 @@ TEST_P(KeyBackendConformance, RefusesWorkWhoseDeadlineHasPassed) {
   Tally tally;
   backend_->SubmitSign(key, SignatureScheme::kEcdsaSha256, kDigest, In(seconds(-1)), tally.Done());
   backend_->SubmitSign(key, SignatureScheme::kEcdsaSha256, kDigest, WorkOptions{}, tally.Done());
-  ASSERT_TRUE(WaitFor([&] { return tally.Total() == 2; }));
+  ASSERT_TRUE(Comes([&] { return tally.Total() == 2; }));
   EXPECT_EQ(tally.Of(absl::StatusCode::kDeadlineExceeded), 2);
 }
 
@@ -281,7 +285,7 @@ TEST_P(KeyBackendConformance, CompletesEveryWorkOnceHoweverItEnds) {
   EXPECT_EQ(std::set(ids.begin(), ids.end()).size(), ids.size()) << "ids are unique";
   // From the end, where the device is not yet.
   for (int i = kWorks - 1; i > kWorks / 2; --i) backend_->Cancel(ids[i]);
-  ASSERT_TRUE(WaitFor([&] { return tally.Total() == kWorks; }, minutes(2)));
+  ASSERT_TRUE(Comes([&] { return tally.Total() == kWorks; }, minutes(2)));
   EXPECT_GT(tally.Of(absl::StatusCode::kCancelled), 0);
   EXPECT_GT(tally.Of(absl::StatusCode::kOk), 0);
   EXPECT_EQ(tally.Of(absl::StatusCode::kOk) + tally.Of(absl::StatusCode::kCancelled) +
@@ -316,7 +320,7 @@ TEST_P(KeyBackendConformance, RefusesAFairnessIdThatIsTooLong) {
   WorkOptions options = In(minutes(1));
   options.fairness = std::string(65, 'x');
   backend_->SubmitSign(key, SignatureScheme::kEcdsaSha256, kDigest, options, tally.Done());
-  ASSERT_TRUE(WaitFor([&] { return tally.Total() == 1; }));
+  ASSERT_TRUE(Comes([&] { return tally.Total() == 1; }));
   EXPECT_EQ(tally.Of(absl::StatusCode::kInvalidArgument), 1);
 }
 
@@ -330,7 +334,7 @@ TEST_P(KeyBackendConformance, S6OneCertificateCannotBuyManyReplies) {
     backend_->SubmitSign(key, SignatureScheme::kEcdsaSha256, kDigest, reply, flood.Done());
   }
   EXPECT_OK(Sign(key, SignatureScheme::kEcdsaSha256, kDigest));
-  ASSERT_TRUE(WaitFor([&] { return flood.Total() == 20; }));
+  ASSERT_TRUE(Comes([&] { return flood.Total() == 20; }));
   EXPECT_THAT(flood.Of(absl::StatusCode::kOk), ::testing::AllOf(::testing::Ge(1), ::testing::Le(4)));
   EXPECT_EQ(flood.Of(absl::StatusCode::kOk) + flood.Of(absl::StatusCode::kDeadlineExceeded), 20);
 }
@@ -368,7 +372,7 @@ TEST_P(KeyBackendConformance, ACompletionMaySubmitTheNextWork) {
     backend_->SubmitSign(key, SignatureScheme::kEcdsaSha256, kDigest, In(minutes(1)), next);
   };
   next(Signature{});
-  EXPECT_TRUE(WaitFor([&] { return signatures == 10; }));
+  EXPECT_TRUE(Comes([&] { return signatures == 10; }));
 }
 
 TEST_P(KeyBackendConformance, TellsAboutItself) {

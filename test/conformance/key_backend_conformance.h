@@ -27,6 +27,8 @@ class BackendHost {
 struct BackendKind {
   std::string name;
   std::function<std::unique_ptr<BackendHost>()> make_host;
+  // How many times as much time as usual it gets: an emulated device is slow.
+  int patience = 1;
 };
 inline void PrintTo(const BackendKind& kind, std::ostream* out) { *out << kind.name; }
 
@@ -38,8 +40,10 @@ class KeyBackendConformance : public ::testing::TestWithParam<BackendKind> {
 
   static std::unique_ptr<BackendHost> AnotherHost() { return GetParam().make_host(); }
   static WorkOptions In(std::chrono::nanoseconds time) {
-    return {std::chrono::steady_clock::now() + time, WorkClass::kCompletion, ""};
+    return {std::chrono::steady_clock::now() + time * GetParam().patience, WorkClass::kCompletion, ""};
   }
+  // Comes waits for a condition.
+  static bool Comes(const std::function<bool()>& condition, std::chrono::seconds limit = std::chrono::seconds(20));
 
   // Algorithms is what the backend makes, once it has reached its device.
   std::vector<KeyAlgorithm> Algorithms() const;

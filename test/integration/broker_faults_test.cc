@@ -98,7 +98,7 @@ TEST_F(BrokeredTpmFaultsTest, ASecondProgramThroughTheBroker) {
     EXPECT_EQ(test::Run({"tpm2_createprimary", "-T", broker_.tcti(), "-C", "o", "-G", "ecc", "-c", dir_.File("p")}), 0);
   }
   ExpectGoesOn();
-  EXPECT_TRUE(Tpm().healthy()) << Tpm().problem();
+  EXPECT_TRUE(Device().healthy()) << Device().problem();
 }
 
 }  // namespace

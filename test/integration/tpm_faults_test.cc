@@ -119,7 +119,7 @@ TEST_F(TpmFaultsTest, S12ATpmThatIsLockedAgainstGuessingByAnotherProgram) {
   ExpectGoesOn();
   daemon_->Enroll("made-in-lockout", ca_, {}, "ec-p256", "tpm");
   ASSERT_EQ(Tool({"tpm2_dictionarylockout", "-c"}), 0);
-  EXPECT_TRUE(test::WaitFor([&] { return Tpm().warning().empty(); }));
+  EXPECT_TRUE(test::WaitFor([&] { return Device().warning().empty(); }));
 }
 
 TEST_F(TpmFaultsTest, ASecondProgramThatFillsTheTpmAndFlushesWhatItFinds) {
@@ -133,13 +133,13 @@ TEST_F(TpmFaultsTest, ASecondProgramThatFillsTheTpmAndFlushesWhatItFinds) {
   }
   EXPECT_GT(made, 0) << "the second program had no turn";
   ExpectGoesOn();
-  EXPECT_TRUE(Tpm().healthy()) << Tpm().problem();
+  EXPECT_TRUE(Device().healthy()) << Device().problem();
 }
 
 TEST_F(TpmFaultsTest, FiftyKeysInThreePlaces) {
   Begin(tpm_.tcti(), 25);
   EXPECT_EQ(daemon_->Status().keys(), 52U);
-  EXPECT_TRUE(Tpm().healthy()) << Tpm().problem();
+  EXPECT_TRUE(Device().healthy()) << Device().problem();
 }
 
 }  // namespace
