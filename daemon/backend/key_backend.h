@@ -29,16 +29,20 @@ struct SealedKey {
   std::string blob;
   // DER SubjectPublicKeyInfo (RFC 5280 4.1.2.7).
   std::string public_key;
+  // Of an imported key: what whoever imported it should know, as a sentence; or empty. It is not stored.
+  std::string warning = {};
 };
 
-// ForeignKey is a private key that was made elsewhere, in one of two forms.
+// ForeignKey is a private key that was made elsewhere, in one of three forms.
 struct ForeignKey {
-  // PKCS#8 PrivateKeyInfo, DER, in the clear; null for the other form.
+  // PKCS#8 PrivateKeyInfo, DER, in the clear; null for the other forms.
   std::shared_ptr<const SecretBytes> private_key;
   // DER of a key file of the TPM of this backend ("TSS2 PRIVATE KEY"); and its authorisation value, null if it is
   // empty.
   std::string tss2_key;
   std::shared_ptr<const SecretBytes> tss2_auth;
+  // Label of a key that is in the PKCS#11 token of this backend, 1 to 64 octets.
+  std::string token_label = {};
 };
 
 // Signature is what X.509 and DDS Security carry: DER ECDSA-Sig-Value, or the RSA octets.
@@ -152,7 +156,7 @@ class KeyBackend {
   // until the backend is destroyed. It is compared at once. FAILED_PRECONDITION if it is wrong, in which case it is
   // forgotten and never tried again, or if the device does not wait for it; UNIMPLEMENTED if it needs none.
   virtual WorkId SubmitUnlock(AuthKind, std::shared_ptr<const SecretBytes>, WorkOptions, UnlockDone done) {
-    done(absl::UnimplementedError("this backend waits for no values: only a TPM does"));
+    done(absl::UnimplementedError("this backend waits for no values: only a TPM or a PKCS#11 token does"));
     return 0;
   }
 
@@ -180,7 +184,7 @@ class KeyBackend {
   // attester is the backend itself if its device can prove to others that a key is in it, else null.
   virtual Attester* attester() { return nullptr; }
 
-  // kind is "software", "tpm2" or, for the fake of tests, "fake".
+  // kind is "software", "tpm2", "pkcs11" or, for the fake of tests, "fake".
   virtual std::string kind() const = 0;
   // algorithms lists what SubmitCreate can make; it may be empty until the device was reached.
   virtual std::vector<KeyAlgorithm> algorithms() const = 0;

@@ -17,6 +17,7 @@ constexpr size_t kLargestPrivateKey = 4096;
 constexpr size_t kLargestAuth = 32;
 // For those that are given out.
 constexpr size_t kShortestAuth = 8;
+constexpr size_t kLongestLabel = 64;
 constexpr size_t kLongestIdentity = 64;
 constexpr uint32_t kRegisters = 24;
 // A hash and its algorithm; the largest hash that TPMs have.
@@ -49,8 +50,14 @@ absl::Status CheckCreate(const CreateRequest& request) {
 
 absl::Status CheckImport(const ImportRequest& request) {
   const ForeignKey& key = request.key;
-  if ((key.private_key != nullptr) == !key.tss2_key.empty()) {
-    return absl::InvalidArgumentError("a key is imported as a private key or as a key file of the TPM: give one");
+  const int forms =
+      (key.private_key != nullptr ? 1 : 0) + (key.tss2_key.empty() ? 0 : 1) + (key.token_label.empty() ? 0 : 1);
+  if (forms != 1) {
+    return absl::InvalidArgumentError(
+        "a key is imported as a private key, as a key file of the TPM, or by its label in a token: give one");
+  }
+  if (key.token_label.size() > kLongestLabel) {
+    return absl::InvalidArgumentError(absl::StrCat("a label in a token has at most ", kLongestLabel, " octets"));
   }
   if (key.private_key != nullptr && key.private_key->size() > kLargestPrivateKey) {
     return absl::InvalidArgumentError("the private key is too large");

@@ -6,7 +6,7 @@
 
 namespace ddskey {
 
-// AuthKind is what an authorisation value of a TPM is for.
+// AuthKind is what an authorisation value of a device is for.
 enum class AuthKind {
   // The owner hierarchy, under which the storage root key is derived.
   kOwner,
@@ -14,9 +14,11 @@ enum class AuthKind {
   kParent,
   // What the values of keys are derived from.
   kKeys,
+  // A PKCS#11 token: its user's PIN. The others are a TPM's.
+  kPin,
 };
 
-// AuthKindName is "owner", "parent" or "keys".
+// AuthKindName is "owner", "parent", "keys" or "pin".
 constexpr std::string_view AuthKindName(AuthKind kind) {
   switch (kind) {
     case AuthKind::kOwner:
@@ -25,13 +27,15 @@ constexpr std::string_view AuthKindName(AuthKind kind) {
       return "parent";
     case AuthKind::kKeys:
       return "keys";
+    case AuthKind::kPin:
+      return "pin";
   }
   return "unknown";
 }
 
 // ParseAuthKind reads such a name.
 constexpr std::optional<AuthKind> ParseAuthKind(std::string_view name) {
-  for (const AuthKind kind : {AuthKind::kOwner, AuthKind::kParent, AuthKind::kKeys}) {
+  for (const AuthKind kind : {AuthKind::kOwner, AuthKind::kParent, AuthKind::kKeys, AuthKind::kPin}) {
     if (name == AuthKindName(kind)) return kind;
   }
   return std::nullopt;

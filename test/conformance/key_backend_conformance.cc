@@ -146,6 +146,7 @@ TEST_P(KeyBackendConformance, SignsWithEveryKeyItCanMakeInEveryScheme) {
 
 TEST_P(KeyBackendConformance, S1TakesPrivateKeysThatWereMadeElsewhereForOnePurpose) {
   if (backend_->kind() == "fake") GTEST_SKIP() << "the fake takes none";
+  if (backend_->kind() == "pkcs11") GTEST_SKIP() << "a token's keys are adopted where they are";
   for (const KeyAlgorithm algorithm : Algorithms()) {
     ASSERT_OK_AND_ASSIGN(const EvpKey key, library_->Generate(algorithm));
     ASSERT_OK_AND_ASSIGN(const std::string public_key, library_->PublicKeyInfo(*key));
@@ -376,7 +377,7 @@ TEST_P(KeyBackendConformance, ACompletionMaySubmitTheNextWork) {
 }
 
 TEST_P(KeyBackendConformance, TellsAboutItself) {
-  EXPECT_THAT(backend_->kind(), AnyOf(Eq("software"), Eq("tpm2"), Eq("fake")));
+  EXPECT_THAT(backend_->kind(), AnyOf(Eq("software"), Eq("tpm2"), Eq("pkcs11"), Eq("fake")));
   EXPECT_FALSE(backend_->protection().empty());
   EXPECT_TRUE(WaitFor([&] { return backend_->Health().healthy; })) << backend_->Health().problem;
   EXPECT_EQ(backend_->Health().problem, "");

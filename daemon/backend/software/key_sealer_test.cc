@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/backend/software/key_cache.h"
+#include "daemon/backend/key_cache.h"
 #include "proto/contract/secret_access.h"
 #include "test/support/status_matchers.h"
 

@@ -68,7 +68,8 @@ KeyBackend::WorkId SoftwareBackend::SubmitImport(ForeignKey key, KeyPurpose purp
   ImportRequest request{std::move(key), purpose};
   absl::Status check = CheckImport(request);
   if (check.ok() && request.key.private_key == nullptr) {
-    check = absl::UnimplementedError("a key file of a TPM can be used by the backend of that TPM only");
+    check =
+        absl::UnimplementedError("a key that is in a TPM or a token can be used by the backend of that device only");
   }
   if (!check.ok()) {
     done(check);

@@ -13,8 +13,8 @@
 #include "daemon/backend/device_queue.h"
 #include "daemon/backend/fair_queue.h"
 #include "daemon/backend/key_backend.h"
+#include "daemon/backend/key_cache.h"
 #include "daemon/backend/secret_source.h"
-#include "daemon/backend/software/key_cache.h"
 #include "daemon/backend/software/key_sealer.h"
 
 namespace ddskey {
@@ -65,7 +65,7 @@ class SoftwareBackend : public KeyBackend {
   const std::unique_ptr<software::KeySealer> sealer_;
   const std::string protection_;
   const bool rations_replies_;
-  software::KeyCache cache_;
+  KeyCache cache_;
   std::atomic<uint64_t> signatures_ = 0;
   std::atomic<WorkId> done_at_once_ = 0;
   DeviceQueue sign_queue_;

@@ -126,7 +126,11 @@ std::string TpmBackend::KeyProblem(std::string_view public_key) const {
 
 KeyBackend::WorkId TpmBackend::SubmitImport(ForeignKey key, KeyPurpose purpose, WorkOptions options, CreateDone done) {
   ImportRequest request{std::move(key), purpose};
-  if (const absl::Status check = CheckImport(request); !check.ok()) {
+  absl::Status check = CheckImport(request);
+  if (check.ok() && !request.key.token_label.empty()) {
+    check = absl::UnimplementedError("a key with a label can be used by the backend of its PKCS#11 token only");
+  }
+  if (!check.ok()) {
     done(check);
     return 0;
   }
@@ -173,6 +177,10 @@ KeyBackend::WorkId TpmBackend::SubmitUnlock(AuthKind kind, std::shared_ptr<const
                                             WorkOptions options, UnlockDone done) {
   // The longest that the TPM takes; a secret of keys is hashed.
   constexpr size_t kLongestValue = 64;
+  if (kind == AuthKind::kPin) {
+    done(absl::UnimplementedError("a TPM has no PIN; only the backend of a PKCS#11 token waits for one"));
+    return 0;
+  }
   if (value == nullptr || (kind != AuthKind::kKeys && value->size() > kLongestValue)) {
     done(absl::InvalidArgumentError(absl::StrCat("an authorisation value has 1 to ", kLongestValue, " octets")));
     return 0;

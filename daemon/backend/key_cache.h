@@ -1,5 +1,5 @@
-#ifndef DAEMON_BACKEND_SOFTWARE_KEY_CACHE_H_
-#define DAEMON_BACKEND_SOFTWARE_KEY_CACHE_H_
+#ifndef DAEMON_BACKEND_KEY_CACHE_H_
+#define DAEMON_BACKEND_KEY_CACHE_H_
 
 #include <list>
 #include <mutex>
@@ -11,10 +11,10 @@
 #include "daemon/backend/crypto_library.h"
 #include "daemon/backend/key_backend.h"
 
-namespace ddskey::software {
+namespace ddskey {
 
-// KeyCache keeps the opened keys that were used last. They are in memory in the clear, where KeySealer says.
-// Thread-safe.
+// KeyCache keeps the opened keys that were used last: private ones, in the clear (KeySealer says where), or public
+// ones. Thread-safe.
 class KeyCache {
  public:
   explicit KeyCache(size_t capacity) : capacity_(capacity) {}
@@ -71,6 +71,6 @@ class KeyCache {
   std::unordered_map<std::string_view, std::list<Entry>::iterator> index_;
 };
 
-}  // namespace ddskey::software
+}  // namespace ddskey
 
-#endif  // DAEMON_BACKEND_SOFTWARE_KEY_CACHE_H_
+#endif  // DAEMON_BACKEND_KEY_CACHE_H_
