@@ -180,3 +180,13 @@ def system_repositories():
         debian_package = "cyclonedds-dev",
         modules = ["CycloneDDS"],
     )
+    pkg_config_repository(
+        name = "p11_kit",
+        debian_package = "libp11-kit-dev",
+        modules = ["p11-kit-1"],
+    )
+    pkg_config_repository(
+        name = "seccomp",
+        debian_package = "libseccomp-dev",
+        modules = ["libseccomp"],
+    )

@@ -23,6 +23,9 @@ TABLE = {
     "daemon/backend/pkcs11": ["proto/contract/", "daemon/backend/"],
     # The process of its own in which modules of others run: it shares the protocol with the daemon, and nothing else.
     "daemon/backend/pkcs11/helper": ["proto/contract/", "daemon/backend/pkcs11/"],
+    "daemon/backend/pkcs11": ["proto/contract/", "daemon/backend/"],
+    # A program of its own, of which the daemon has the other half.
+    "daemon/backend/pkcs11/helper": ["proto/contract/", "daemon/backend/", "daemon/backend/pkcs11/"],
     "daemon/handshake": ["proto/contract/"],
     "daemon/keystore": ["proto/contract/"],
     "daemon/service": ["proto/contract/"],

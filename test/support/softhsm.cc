@@ -1,7 +1,5 @@
 #include "test/support/softhsm.h"
 
-#include <unistd.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -44,11 +42,13 @@ SoftHsm::SoftHsm() {
   std::filesystem::create_directory(tokens());
   dir_.Write("softhsm2.conf", "directories.tokendir = " + tokens() +
                                   "\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n");
+  Share();
 }
 
 std::string SoftHsm::AddToken(const std::string& label, const std::string& pin) const {
   MustRun({"softhsm2-util", "--init-token", "--free", "--label", label, "--pin", pin, "--so-pin", kSecurityOfficer},
           config());
+  Share();
   return SerialOf(MustRun({"softhsm2-util", "--show-slots"}, config()), label);
 }
 
@@ -56,6 +56,7 @@ void SoftHsm::SetPin(const std::string& label, const std::string& pin) const {
   MustRun({"pkcs11-tool", "--module", kSoftHsmModule, "--token-label", label, "--login", "--login-type", "so",
            "--so-pin", kSecurityOfficer, "--init-pin", "--new-pin", pin},
           config());
+  Share();
 }
 
 void SoftHsm::Import(const std::string& token, const std::string& pin, const std::string& pem, const std::string& label,
@@ -63,11 +64,13 @@ void SoftHsm::Import(const std::string& token, const std::string& pin, const std
   const std::string file = dir_.Write("imported.pem", pem);
   MustRun({"softhsm2-util", "--import", file, "--token", token, "--pin", pin, "--label", label, "--id", id}, config());
   std::filesystem::remove(file);
+  Share();
 }
 
 void SoftHsm::Remove() const {
   std::filesystem::rename(tokens(), dir_.File("away"));
   std::filesystem::create_directory(tokens());
+  Share();
 }
 
 void SoftHsm::Return() const {
@@ -75,14 +78,13 @@ void SoftHsm::Return() const {
   std::filesystem::rename(dir_.File("away"), tokens());
 }
 
-void SoftHsm::Give(uid_t user) const {
-  std::vector<std::string> paths = {dir_.path(), tokens()};
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(dir_.path())) paths.push_back(entry.path());
-  for (const std::string& path : paths) {
-    if (chown(path.c_str(), user, user) != 0) {
-      std::perror("SoftHsm: chown");
-      std::abort();
-    }
+void SoftHsm::Share() const {
+  using std::filesystem::perms;
+  const perms files = perms::owner_read | perms::owner_write | perms::group_read | perms::group_write |
+                      perms::others_read | perms::others_write;
+  std::filesystem::permissions(dir_.path(), perms::all);
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(dir_.path())) {
+    std::filesystem::permissions(entry.path(), entry.is_directory() ? perms::all : files);
   }
 }
 

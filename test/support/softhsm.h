@@ -1,8 +1,6 @@
 #ifndef TEST_SUPPORT_SOFTHSM_H_
 #define TEST_SUPPORT_SOFTHSM_H_
 
-#include <sys/types.h>
-
 #include <string>
 
 #include "test/support/temp_dir.h"
@@ -12,8 +10,8 @@ namespace ddskey::test {
 // kSoftHsmModule is SoftHSM2 as a PKCS#11 module.
 inline constexpr char kSoftHsmModule[] = "/usr/lib/softhsm/libsofthsm2.so";
 
-// SoftHsm is a configuration of SoftHSM2 in a folder of its own, with tokens that are made fresh. What fails ends the
-// test program with a message.
+// SoftHsm is a configuration of SoftHSM2 in a folder of its own, with tokens that are made fresh and that every user
+// may use. What fails ends the test program with a message.
 class SoftHsm {
  public:
   SoftHsm();
@@ -34,9 +32,6 @@ class SoftHsm {
   void Remove() const;
   void Return() const;
 
-  // Give makes another user the owner of the tokens and of the folder.
-  void Give(uid_t user) const;
-
   // config is the path of the configuration, and environment the variable that names it: "SOFTHSM2_CONF=...".
   std::string config() const { return dir_.File("softhsm2.conf"); }
   std::string environment() const { return "SOFTHSM2_CONF=" + config(); }
@@ -44,6 +39,8 @@ class SoftHsm {
   std::string tokens() const { return dir_.File("tokens"); }
 
  private:
+  void Share() const;
+
   TempDir dir_;
 };
 
