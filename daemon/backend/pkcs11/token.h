@@ -18,7 +18,8 @@
 namespace ddskey::pkcs11 {
 
 // kPinRefused is the type URL of a payload of a FAILED_PRECONDITION: the token said that the PIN is wrong or locked, or
-// that it is not set. Trying it again would cost one of the few tries that are left.
+// that it is not set. Trying it again would cost one of the few tries that are left. The payload says which: "wrong"
+// (or not tried, because one try is left), "locked", or "missing" (none was given, or the token has none).
 inline constexpr char kPinRefused[] = "ddskey/pin-refused";
 
 // TokenState is what a token says of itself when it was opened (PKCS#11 2.40, C_GetTokenInfo). Texts are without the
@@ -57,8 +58,9 @@ struct TokenKey {
 // exactly once, on a thread of the token, and must not block; at the latest at the deadline. It is called
 //  - with UNAVAILABLE when the module, its process or the token is away, or the token was not opened since it went: the
 //    same may be asked again after Open;
-//  - with DEADLINE_EXCEEDED when the module did not answer. Its process is then ended and started again, and everything
-//    else that was under way gets UNAVAILABLE;
+//  - with DEADLINE_EXCEEDED when the module did not answer by the deadline, which is the caller's affair; when it takes
+//    longer than the configuration lets a call take, its process is ended and started again, and everything else that
+//    was under way gets UNAVAILABLE;
 //  - with FAILED_PRECONDITION and a payload kPinRefused;
 //  - with DATA_LOSS for answers that no token gives.
 // Messages are sentences that say what to do. Thread-safe.
