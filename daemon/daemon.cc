@@ -198,7 +198,7 @@ absl::Status Daemon::OpenBackends() {
   std::vector<BackendSet::Entry> entries;
   for (const v1::Backend& configured : config_.backend()) {
     const std::string what = absl::StrCat("backend \"", configured.name(), "\"");
-    const std::string kind = configured.has_tpm2() ? "tpm2" : "software";
+    const std::string kind = configured.has_tpm2() ? "tpm2" : configured.has_pkcs11() ? "pkcs11" : "software";
     auto uuid = keys_->RegisterBackend(configured.name(), kind);
     RETURN_IF_ERROR(With(what, uuid.status()));
     const auto open = [this, configured, blobs = BlobsOf(*keys_, *uuid)] {

@@ -10,6 +10,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/output.h"
 #include "client/cli/text.h"
+#include "proto/contract/auth_kind.h"
 #include "proto/contract/secret_access.h"
 #include "proto/contract/secret_bytes.h"
 #include "proto/contract/status_macros.h"
@@ -21,7 +22,7 @@ constexpr std::string_view kOperands[] = {"BACKEND"};
 constexpr Option kOptions[] = {
     {.name = "for",
      .value = "WHAT",
-     .help = "owner, parent (the storage root key) or keys; what the backend waits for if not given"},
+     .help = "owner, parent (the storage root key), keys or pin; what the backend waits for if not given"},
     {.name = "value-file",
      .value = "FILE",
      .help = "its first line is the value, for keys all of it; a pipe does, too. Asked for if not given"},
@@ -54,7 +55,7 @@ absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
   v1::UnlockBackendRequest request;
   request.set_backend(arguments.operands().front());
   if (const auto what = arguments.Value("for")) {
-    if (*what != "owner" && *what != "parent" && *what != "keys") return UsageError("--for is owner, parent or keys");
+    if (!ParseAuthKind(*what).has_value()) return UsageError("--for is owner, parent, keys or pin");
     request.set_kind(*what);
   } else {
     ASSIGN_OR_RETURN(*request.mutable_kind(), WaitsFor(request.backend(), admin));
@@ -75,7 +76,7 @@ absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
 
 constinit const Command kBackendUnlock = {
     .name = "backend unlock",
-    .summary = "Give a TPM's authorisation value to a backend that waits for it.",
+    .summary = "Give a TPM's authorisation value, or the PIN of a token, to a backend that waits for it.",
     .details =
         "For who has no systemd credential for it. The value is kept in the locked memory of the daemon, nowhere else, "
         "and\n"

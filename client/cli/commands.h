@@ -42,6 +42,7 @@ extern const Command kKeyApprovePcr;
 extern const Command kKeyCreate;
 extern const Command kKeyDelete;
 extern const Command kKeyExportBlob;
+extern const Command kKeyAdopt;
 extern const Command kKeyImport;
 extern const Command kKeyList;
 extern const Command kKeyShow;

@@ -33,6 +33,8 @@ struct Script {
   std::string tss2_pem = "-----BEGIN TSS2 PRIVATE KEY-----\n";
   v1::ExportKeyRequest give_out;
   v1::ImportKeyRequest import;
+  // What the daemon has to say of an imported key.
+  std::string import_warning;
   v1::ListKeysRequest list;
   v1::DeleteKeyRequest remove;
   v1::CreateCertificateSigningRequestRequest csr;
@@ -80,6 +82,7 @@ class FakeAdminClient : public AdminClient {
   absl::StatusOr<v1::ImportKeyResponse> ImportKey(const v1::ImportKeyRequest& request) override {
     script_.import = request;
     v1::ImportKeyResponse response;
+    response.set_warning(script_.import_warning);
     *response.mutable_key() = script_.key;
     return Answer(response);
   }

@@ -1,4 +1,4 @@
-// key import and key export-blob.
+// key import, key adopt and key export-blob.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -95,6 +95,21 @@ TEST_F(KeyFileCommandsTest, S14ImportsNoFilesThroughLinks) {
   ASSERT_EQ(symlink(file.c_str(), dir_.File("link").c_str()), 0);
   EXPECT_THAT(RunWith(script_, {"key", "import", "talker", "--key", dir_.File("link")}).err, HasSubstr("cannot read"));
   EXPECT_EQ(script_.calls, 0);
+}
+
+TEST_F(KeyFileCommandsTest, AdoptsAKeyOfATokenByItsLabelAndPassesOnWhatIsToBeKnown) {
+  script_.import_warning = "there may be copies of it";
+  const Outcome outcome = RunWith(script_, {"key", "adopt", "talker", "--label", "my key", "--backend", "hsm"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(script_.import.name(), "talker");
+  EXPECT_EQ(script_.import.token_label(), "my key");
+  EXPECT_EQ(script_.import.backend(), "hsm");
+  EXPECT_EQ(script_.import.purpose(), "handshake");
+  EXPECT_THAT(outcome.out, HasSubstr("there may be copies of it\n"));
+  EXPECT_EQ(RunWith(script_, {"key", "adopt", "talker", "--label", "k", "--purpose", "digest"}).code, 0);
+  EXPECT_EQ(script_.import.purpose(), "digest");
+  EXPECT_EQ(RunWith(script_, {"key", "adopt", "talker"}).code, 2);
+  EXPECT_EQ(RunWith(script_, {"key", "adopt", "talker", "--label", "k", "--purpose", "derive"}).code, 2);
 }
 
 TEST_F(KeyFileCommandsTest, KnowsTwoPurposes) {

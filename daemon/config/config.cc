@@ -32,6 +32,13 @@ constexpr int kMaxListFiles = 256;
 constexpr int kMaxPatterns = 64;
 // As in the policy.
 constexpr size_t kMaxKeyPattern = 128;
+constexpr size_t kMaxTokenName = 64;
+constexpr int kMaxVariables = 32;
+constexpr uint32_t kMaxSessions = 8;
+constexpr uint32_t kDefaultCallTimeout = 10'000;
+constexpr uint32_t kMinCallTimeout = 100;
+constexpr uint32_t kMaxCallTimeout = 600'000;
+constexpr char kDefaultHelper[] = "/usr/libexec/ddskeyd/ddskeyd-pkcs11";
 
 // Mistakes collects what is wrong with one file.
 class Mistakes : public google::protobuf::io::ErrorCollector {
@@ -126,12 +133,57 @@ void CheckTpm2(const Place& place, const v1::Tpm2Backend& tpm) {
   }
 }
 
+// CheckForeignHelper is about a helper that systemd starts: what it runs is said in its unit.
+void CheckForeignHelper(const Place& place, const v1::Pkcs11Backend& token) {
+  CheckSocket(place, "helper_socket", token.helper_socket());
+  const std::pair<const char*, bool> elsewhere[] = {{"module", !token.module().empty()},
+                                                    {"token_label", !token.token_label().empty()},
+                                                    {"token_serial", !token.token_serial().empty()},
+                                                    {"sessions", token.sessions() != 0},
+                                                    {"environment", token.environment_size() > 0},
+                                                    {"helper_user", !token.helper_user().empty()},
+                                                    {"helper", !token.helper().empty()}};
+  for (const auto& [field, is_set] : elsewhere) {
+    if (is_set) place.Wrong(field, "belongs into the unit of the helper, if there is a helper_socket");
+  }
+}
+
+void CheckPkcs11(const Place& place, const v1::Pkcs11Backend& token) {
+  if (token.call_timeout_ms() != 0 &&
+      (token.call_timeout_ms() < kMinCallTimeout || token.call_timeout_ms() > kMaxCallTimeout)) {
+    place.Wrong("call_timeout_ms", absl::StrCat("must be ", kMinCallTimeout, " to ", kMaxCallTimeout));
+  }
+  if (!token.helper_socket().empty()) return CheckForeignHelper(place, token);
+  if (!token.module().starts_with("pkcs11:")) CheckPath(place, "module", token.module());
+  CheckPath(place, "helper", token.helper());
+  if (token.token_label().size() > kMaxTokenName) place.Wrong("token_label", "has at most 64 characters");
+  if (token.token_serial().size() > kMaxTokenName) place.Wrong("token_serial", "has at most 64 characters");
+  if (token.sessions() > kMaxSessions) place.Wrong("sessions", absl::StrCat("must be at most ", kMaxSessions));
+  if (token.environment_size() > kMaxVariables) {
+    place.Wrong("environment", absl::StrCat("at most ", kMaxVariables, " variables"), kMaxVariables);
+  }
+  for (int i = 0; i < token.environment_size(); ++i) {
+    const std::string& variable = token.environment(i);
+    if (variable.find('=') == std::string::npos || variable.front() == '=' ||
+        variable.find('\0') != std::string::npos) {
+      place.Wrong("environment", "must be NAME=value", i);
+    }
+  }
+}
+
+// TokenKey tells the tokens of two backends apart.
+std::string TokenKey(const v1::Pkcs11Backend& token) {
+  return absl::StrJoin({token.module(), token.token_label(), token.token_serial(), token.helper_socket()},
+                       std::string(1, '\0'));
+}
+
 void CheckBackends(const Place& place, const v1::Config& config) {
   if (config.backend_size() > kMaxBackends) {
     place.Wrong("backend", absl::StrCat("at most ", kMaxBackends, " backends"), kMaxBackends);
   }
   std::set<std::string> names;
   std::set<std::string> tctis;
+  std::set<std::string> tokens;
   for (int i = 0; i < config.backend_size(); ++i) {
     const v1::Backend& backend = config.backend(i);
     const Place at = place.Nested("backend", backend, i);
@@ -153,8 +205,17 @@ void CheckBackends(const Place& place, const v1::Config& config) {
           at.Nested("tpm2", backend.tpm2()).Wrong("tcti", "another backend has this TPM");
         }
         break;
+      case v1::Backend::kPkcs11:
+        if (backend.pkcs11().module().empty() && backend.pkcs11().helper_socket().empty()) {
+          at.Wrong("pkcs11", "needs a module: the path of a PKCS#11 library, or a pkcs11: URI");
+        }
+        CheckPkcs11(at.Nested("pkcs11", backend.pkcs11()), backend.pkcs11());
+        if (!tokens.insert(TokenKey(backend.pkcs11())).second) {
+          at.Wrong("pkcs11", "another backend has this token");
+        }
+        break;
       case v1::Backend::KIND_NOT_SET:
-        place.Wrong("backend", "needs one of software {} and tpm2 {}", i);
+        place.Wrong("backend", "needs one of software {}, tpm2 {} and pkcs11 {}", i);
         break;
     }
   }
@@ -256,6 +317,12 @@ void FillDefaults(v1::Config& config) {
     if (backend.has_software()) {
       Default(backend.mutable_software()->mutable_secret_file(),
               absl::StrCat(config.state_directory(), "/software.secret"));
+    } else if (backend.has_pkcs11()) {
+      v1::Pkcs11Backend& token = *backend.mutable_pkcs11();
+      if (token.call_timeout_ms() == 0) token.set_call_timeout_ms(kDefaultCallTimeout);
+      if (!token.helper_socket().empty()) continue;
+      if (token.sessions() == 0) token.set_sessions(kMaxSessions);
+      Default(token.mutable_helper(), kDefaultHelper);
     } else {
       Default(backend.mutable_tpm2()->mutable_tcti(), kDefaultTcti);
     }

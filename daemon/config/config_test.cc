@@ -125,6 +125,37 @@ TEST(ConfigTest, S13RefusesATctiThatRunsAProgramOrLoadsALibrary) {
   }
 }
 
+TEST(ConfigTest, NamesTokensAndTheirModules) {
+  ASSERT_OK_AND_ASSIGN(const v1::Config config, ParseConfig(R"(
+      backend { name: "a" pkcs11 { module: "/lib/a.so" token_label: "a" environment: "A=b" environment: "C=" } }
+      backend { name: "b" pkcs11 { module: "pkcs11:module-name=b" token_serial: "1" sessions: 2 call_timeout_ms: 500 } }
+      backend { name: "c" pkcs11 { helper_socket: "/run/helper" } })",
+                                                            "file"));
+  EXPECT_EQ(config.backend(0).pkcs11().sessions(), 8U);
+  EXPECT_EQ(config.backend(0).pkcs11().call_timeout_ms(), 10'000U);
+  EXPECT_EQ(config.backend(0).pkcs11().helper(), "/usr/libexec/ddskeyd/ddskeyd-pkcs11");
+  EXPECT_EQ(config.backend(1).pkcs11().sessions(), 2U);
+  EXPECT_EQ(config.backend(1).pkcs11().call_timeout_ms(), 500U);
+  EXPECT_EQ(config.backend(2).pkcs11().helper(), "");
+}
+
+TEST(ConfigTest, S13ReportsEachMistakeAboutTokens) {
+  const std::string errors = ErrorsOf(R"(backend { name: "a" pkcs11 {} }
+backend { name: "b" pkcs11 { module: "lib.so" sessions: 9 } }
+backend { name: "c" pkcs11 { module: "/lib.so" environment: "A" call_timeout_ms: 1 helper: "x" } }
+backend { name: "d" pkcs11 { helper_socket: "/run/s" token_label: "d" } }
+backend { name: "e" pkcs11 { module: "/lib.so" token_label: "e" } }
+backend { name: "f" pkcs11 { module: "/lib.so" token_label: "e" } }
+)");
+  for (const char* mistake :
+       {"file:1:21: pkcs11: needs a module", "file:2:30: module: must be an absolute path",
+        "file:2:47: sessions: must be", "file:3:48: environment: must be NAME=value",
+        "file:3:65: call_timeout_ms: must be 100 to 600000", "file:3:84: helper: must be an absolute path",
+        "file:4:54: token_label: belongs into the unit", "file:6:21: pkcs11: another backend has this token"}) {
+    EXPECT_THAT(errors, HasSubstr(mistake));
+  }
+}
+
 TEST(ConfigTest, NamesFilesOfRevocationLists) {
   ASSERT_OK_AND_ASSIGN(const v1::Config config, ParseConfig(R"(
       revocation_list_file { path: "/etc/a.crl" }

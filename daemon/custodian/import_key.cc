@@ -53,7 +53,9 @@ absl::StatusOr<KeyDescription> KeyCustodian::StoreImported(const KeyName& name, 
   // So that of two imports of one key at once, one sees the other.
   const std::lock_guard lock(importing_);
   RETURN_IF_ERROR(CheckNotKept(parts_.keys, name, key.public_key));
-  return Store(name, entry, key, /*imported=*/true);
+  ASSIGN_OR_RETURN(KeyDescription description, Store(name, entry, key, /*imported=*/true));
+  description.warning = key.warning;
+  return description;
 }
 
 void KeyCustodian::Import(const Subject& caller, ImportedKey key, Done<KeyDescription> done) {

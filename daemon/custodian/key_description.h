@@ -49,6 +49,8 @@ struct KeyDescription {
   std::vector<Certificate> anchors;
   // By number.
   std::vector<GenerationDescription> generations;
+  // Of a key that was imported just now: what whoever imported it should know, as a sentence; or empty.
+  std::string warning = {};
 };
 
 // DescribeKey parses what is stored of an identity, and finds where its keys are: in one of `backends`, which `keys`

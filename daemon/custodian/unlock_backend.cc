@@ -26,7 +26,7 @@ void KeyCustodian::Unlock(const Subject& caller, std::string backend, std::strin
     const absl::Status allowed = trail.Administer(parts_.authorizer, caller, Action::kBackendUnlock, "");
     if (!allowed.ok()) return finish(allowed);
     const std::optional<AuthKind> parsed = ParseAuthKind(kind);
-    if (!parsed.has_value()) return finish(absl::InvalidArgumentError("the value is for owner, parent or keys"));
+    if (!parsed.has_value()) return finish(absl::InvalidArgumentError("the value is for owner, parent, keys or pin"));
     if (value == nullptr) return finish(absl::InvalidArgumentError("the value is empty"));
     const BackendSet::Entry* const entry = backend.empty() ? nullptr : parts_.backends.FindByName(backend);
     if (entry == nullptr) return finish(absl::NotFoundError("there is no backend of that name; see: ddskeyctl status"));

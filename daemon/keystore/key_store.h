@@ -130,8 +130,8 @@ class KeyStore {
   virtual uint32_t schema_version() const = 0;
 
   // RegisterBackend returns the lasting identity of the backend that is configured under `name` with `kind`
-  // ("software", "tpm2", "pkcs11"), making it on first sight. A backend of another kind that had this name gets one with its kind
-  // behind it, by which it is found if it comes back.
+  // ("software", "tpm2", "pkcs11"), making it on first sight. A backend of another kind that had this name gets one
+  // with its kind behind it, by which it is found if it comes back.
   virtual absl::StatusOr<std::string> RegisterBackend(const std::string& name, const std::string& kind) = 0;
 
   // Backends returns all that were ever registered, by the names that they had last; from memory, as Find.

@@ -132,8 +132,11 @@ grpc::ServerUnaryReactor* AdminHandler::ImportKey(grpc::CallbackServerContext* c
                     {request->name(),
                      request->backend(),
                      request->purpose(),
-                     {*std::move(private_key), request->tss2_key(), *std::move(auth)}},
-                    AnswerKey(call, response));
+                     {*std::move(private_key), request->tss2_key(), *std::move(auth), request->token_label()}},
+                    [response, answer = AnswerKey(call, response)](absl::StatusOr<KeyDescription> key) {
+                      if (key.ok()) response->set_warning(key->warning);
+                      answer(std::move(key));
+                    });
   return reactor;
 }
 
