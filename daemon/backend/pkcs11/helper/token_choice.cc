@@ -37,7 +37,9 @@ bool IsMeant(const TokenChoice& choice, const CK_TOKEN_INFO& info) {
 bool Has(const CK_FUNCTION_LIST& functions, CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_FLAGS flag, int bits) {
   CK_MECHANISM_INFO info = {};
   return functions.C_GetMechanismInfo(slot, type, &info) == CKR_OK && (info.flags & flag) != 0 &&
-         info.ulMinKeySize <= static_cast<CK_ULONG>(bits) && static_cast<CK_ULONG>(bits) <= info.ulMaxKeySize;
+         info.ulMinKeySize <= static_cast<CK_ULONG>(bits) &&
+         // Zero says nothing: OP-TEE has it for RSA-PSS.
+         (static_cast<CK_ULONG>(bits) <= info.ulMaxKeySize || info.ulMaxKeySize == 0);
 }
 
 }  // namespace
