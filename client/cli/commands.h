@@ -49,6 +49,8 @@ extern const Command kKeyShow;
 extern const Command kOcspInstall;
 extern const Command kPcrApprove;
 extern const Command kRestore;
+extern const Command kRos2MigrateEnclave;
+extern const Command kRos2RestoreEnclave;
 extern const Command kClockReset;
 extern const Command kStatus;
 extern const Command kStoreCheck;

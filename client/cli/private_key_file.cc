@@ -6,7 +6,6 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <string.h>
-#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -19,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/ca/descriptor.h"
 #include "client/ca/openssl.h"
+#include "client/ros2/owners_rights.h"
 #include "proto/contract/secret_access.h"
 #include "proto/contract/status_macros.h"
 
@@ -28,22 +28,6 @@ namespace {
 constexpr size_t kLargest = size_t{16} * 1024;
 // PKCS#8 files have 2048 (OpenSSL) to some hundred thousand rounds.
 constexpr int64_t kMostRounds = 10'000'000;
-
-// InPlaceOf opens files with the rights of another user, if we may.
-class InPlaceOf {
- public:
-  InPlaceOf(uid_t user, gid_t group) : group_(setfsgid(group)), user_(setfsuid(user)) {}
-  ~InPlaceOf() {
-    setfsuid(static_cast<uid_t>(user_));
-    setfsgid(static_cast<gid_t>(group_));
-  }
-  InPlaceOf(const InPlaceOf&) = delete;
-  InPlaceOf& operator=(const InPlaceOf&) = delete;
-
- private:
-  const int group_;
-  const int user_;
-};
 
 absl::Status CannotRead(const std::string& path, const char* why) {
   return absl::FailedPreconditionError(absl::StrCat("cannot read ", path, ": ", why));
@@ -187,7 +171,8 @@ absl::StatusOr<SecretBytes> ReadOwnersFile(const std::string& path, bool* others
   int fd = -1;
   int error = 0;
   {
-    const InPlaceOf place(owner.st_uid, owner.st_gid);
+    const auto rights = ros2::OwnersRights::Take(owner.st_uid);
+    if (!rights.ok()) return CannotRead(path, "its folder is somebody else's");
     fd = OpenBelow(parent.get(), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
                    RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
     error = errno;

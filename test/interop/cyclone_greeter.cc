@@ -1,10 +1,12 @@
-// A DDS application on Cyclone DDS such as anybody could write, configured by CYCLONEDDS_URI alone.
+// A DDS application on Cyclone DDS such as anybody could write, configured by CYCLONEDDS_URI. GREETER_SECURITY may have
+// properties of the participant, NAME=VALUE, separated by newlines; GREETER_TOPIC another name of the topic.
 #include <dds/dds.h>
 
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <sstream>
 #include <string>
 
 #include "greeting.h"
@@ -21,12 +23,34 @@ dds_entity_t OrEnd(dds_return_t result, const char* what) {
   std::exit(EXIT_FAILURE);
 }
 
+// ParticipantQos has the properties of GREETER_SECURITY.
+dds_qos_t* ParticipantQos() {
+  dds_qos_t* const qos = dds_create_qos();
+  const char* const text = std::getenv("GREETER_SECURITY");
+  std::istringstream properties(text == nullptr ? "" : text);
+  for (std::string property; std::getline(properties, property);) {
+    const size_t split = property.find('=');
+    if (split == std::string::npos) continue;
+    dds_qset_prop(qos, property.substr(0, split).c_str(), property.substr(split + 1).c_str());
+  }
+  return qos;
+}
+
+dds_entity_t MakeParticipant() {
+  dds_qos_t* const qos = ParticipantQos();
+  const dds_entity_t participant = dds_create_participant(DDS_DOMAIN_DEFAULT, qos, nullptr);
+  dds_delete_qos(qos);
+  return OrEnd(participant, "participant");
+}
+
 class CycloneGreeter final : public Greeter {
  public:
-  explicit CycloneGreeter(const std::string& name)
-      : name_(name), participant_(OrEnd(dds_create_participant(DDS_DOMAIN_DEFAULT, nullptr, nullptr), "participant")) {
+  explicit CycloneGreeter(const std::string& name) : name_(name), participant_(MakeParticipant()) {
+    const char* const topic_name = std::getenv("GREETER_TOPIC");
     const dds_entity_t topic =
-        OrEnd(dds_create_topic(participant_, &ddskey_interop_Greeting_desc, "Greeting", nullptr, nullptr), "topic");
+        OrEnd(dds_create_topic(participant_, &ddskey_interop_Greeting_desc,
+                               topic_name == nullptr ? "Greeting" : topic_name, nullptr, nullptr),
+              "topic");
     dds_qos_t* const qos = dds_create_qos();
     dds_qset_reliability(qos, DDS_RELIABILITY_RELIABLE, DDS_SECS(1));
     dds_qset_ignorelocal(qos, DDS_IGNORELOCAL_PARTICIPANT);

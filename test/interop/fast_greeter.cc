@@ -1,6 +1,6 @@
 // A DDS application on Fast DDS such as anybody could write, with its builtin security plugins and a private key in a
 // file. Its participant speaks on loopback only. The environment says what is secured how: GREETER_DOMAIN, and in
-// GREETER_SECURITY security properties NAME=VALUE, separated by newlines.
+// GREETER_SECURITY security properties NAME=VALUE, separated by newlines; GREETER_TOPIC another name of the topic.
 #include <fastcdr/Cdr.h>
 #include <fastcdr/FastBuffer.h>
 #include <fastdds/rtps/transport/UDPv4TransportDescriptor.h>
@@ -149,7 +149,9 @@ class FastGreeter final : public Greeter {
   FastGreeter(const std::string& name, dds::DomainParticipant* participant) : name_(name), participant_(participant) {
     dds::TypeSupport type(new GreetingType());
     type.register_type(participant_);
-    dds::Topic* const topic = participant_->create_topic("Greeting", type.get_type_name(), dds::TOPIC_QOS_DEFAULT);
+    const std::string topic_name = Environment("GREETER_TOPIC");
+    dds::Topic* const topic = participant_->create_topic(topic_name.empty() ? "Greeting" : topic_name,
+                                                         type.get_type_name(), dds::TOPIC_QOS_DEFAULT);
     dds::DataWriterQos writing;
     writing.reliability().kind = dds::RELIABLE_RELIABILITY_QOS;
     writing.durability().kind = dds::VOLATILE_DURABILITY_QOS;

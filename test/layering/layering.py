@@ -40,7 +40,10 @@ TABLE = {
     "client": ["proto/contract/", "ddskey/v1/**"],
     "client/ca": ["proto/contract/"],
     "client/attestation": ["proto/contract/", "client/ca/", "ddskey/v1/attestation.pb.h"],
-    "client/cli": ["proto/contract/", "policy/", "client/", "client/attestation/", "client/ca/", "ddskey/v1/**"],
+    "client/ros2": ["proto/contract/", "client/", "client/ca/", "ddskey/v1/admin.pb.h"],
+    "client/cli": [
+        "proto/contract/", "policy/", "client/", "client/attestation/", "client/ca/", "client/ros2/", "ddskey/v1/**",
+    ],
     "plugin_shim/core": ["proto/contract/", "client/", "ddskey/v1/**"],
     "plugin_shim/cyclonedds": ["proto/contract/", "plugin_shim/core/", "ddskey/v1/authentication.pb.h"],
     # What it shares with the other host is little: no handshakes, no participants.
@@ -67,7 +70,7 @@ LIBRARIES = {
     "p11-kit-1/": ["plugin_shim/pkcs11", "daemon/backend/pkcs11/helper"],
     "nettle/": ["plugin_shim/pkcs11"],
     "absl/": [
-        "proto/contract", "policy", "daemon", "client/attestation", "client/ca", "client/cli",
+        "proto/contract", "policy", "daemon", "client/attestation", "client/ca", "client/cli", "client/ros2",
         # For administrators' tools only; no shim links it.
         "client/admin_client.h", "client/socket_admin_client.h", "client/socket_admin_client.cc",
     ],

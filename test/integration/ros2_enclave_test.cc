@@ -1,0 +1,256 @@
+// ddskeyctl ros2 on enclaves as SROS2 lays them out, as root for the user whose they are. Runs the lines of
+// docs/ros2.md.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "test/support/pki.h"
+#include "test/support/process.h"
+#include "test/support/sros2_keystore.h"
+#include "test/support/status_matchers.h"
+#include "test/support/temp_dir.h"
+#include "test/support/test_daemon.h"
+
+namespace ddskey::test {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr uid_t kUser = 60103;
+constexpr char kName[] = "/talker_listener/talker";
+constexpr char kIdentity[] = "talker_listener.talker";
+
+class Ros2EnclaveTest : public ::testing::Test {
+ protected:
+  Ros2EnclaveTest() { Own(); }
+
+  void Own() {
+    ASSERT_EQ(test::Run({"chown", "-hR", std::to_string(kUser), keystore_.folder()}), 0);
+    ASSERT_EQ(chmod(dir_.path().c_str(), 0755), 0);
+  }
+  int Ctl(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"client/cli/ddskeyctl", "--socket", daemon_.admin_socket()});
+    return test::Run(arguments, &output_);
+  }
+  int Migrate(std::vector<std::string> options) {
+    options.insert(options.begin(), {"ros2", "migrate-enclave", enclave_});
+    return Ctl(options);
+  }
+  std::string Content(const std::string& name) const { return ReadFile(enclave_ + "/" + name); }
+  // Files are the enclave's files: content, mode and owner.
+  std::map<std::string, std::string> Files() const {
+    std::map<std::string, std::string> files;
+    for (const auto& entry : fs::directory_iterator(enclave_)) {
+      struct stat about = {};
+      lstat(entry.path().c_str(), &about);
+      files[entry.path().filename()] =
+          ReadFile(entry.path()) + "|" + std::to_string(about.st_mode) + "|" + std::to_string(about.st_uid);
+    }
+    return files;
+  }
+  // CertifyWithSros2 certifies cert.csr with the CA of the keystore, as docs/ros2.md says.
+  void CertifyWithSros2(const std::string& ca, const std::string& out) {
+    const std::string keystore = keystore_.folder();
+    ASSERT_EQ(test::Run({"openssl", "x509", "-req", "-in", enclave_ + "/cert.csr", "-CA",
+                         keystore + "/public/" + ca + ".cert.pem", "-CAkey", keystore + "/private/" + ca + ".key.pem",
+                         "-CAcreateserial", "-days", "365", "-out", out},
+                        &output_),
+              0)
+        << output_;
+  }
+
+  const TempDir dir_;
+  const Sros2Keystore keystore_{(fs::create_directory(dir_.path() / "ks"), dir_.File("ks")), false};
+  const std::string enclave_ = keystore_.AddEnclave(kName);
+  TestDaemon daemon_;
+  std::string output_;
+};
+
+TEST_F(Ros2EnclaveTest, TakesAKeyOverAndGivesItBack) {
+  const auto before = Files();
+  ASSERT_EQ(Migrate({"--for", "cyclonedds", "--import", "--dry-run"}), 0) << output_;
+  EXPECT_THAT(output_, AllOf(HasSubstr("planned"), HasSubstr("Take the private key"), HasSubstr("ddskey:")));
+  EXPECT_EQ(Files(), before) << "a dry run does nothing";
+  EXPECT_NE(Ctl({"identity", "show", kIdentity}), 0);
+
+  ASSERT_EQ(Migrate({"--for", "cyclonedds", "--import", "--user", "root"}), 0) << output_;
+  EXPECT_THAT(output_, AllOf(HasSubstr("migrated."), HasSubstr("The policy lets"), HasSubstr("LD_LIBRARY_PATH"),
+                             HasSubstr("Other users may read key.pem")));
+  EXPECT_EQ(Content("key.pem"), "ddskey:talker_listener.talker\n");
+  auto after = Files();
+  EXPECT_EQ(after.at("cert.pem"), before.at("cert.pem"));
+  EXPECT_EQ(after.count("key.p11"), 0U);
+  struct stat about = {};
+  ASSERT_EQ(lstat((enclave_ + "/key.pem.before-ddskeyd").c_str(), &about), 0);
+  EXPECT_EQ(about.st_mode, S_IFREG | 0600U);
+  for (const auto& entry : fs::directory_iterator(enclave_)) {
+    ASSERT_EQ(lstat(entry.path().c_str(), &about), 0);
+    EXPECT_EQ(about.st_uid, kUser) << entry.path();
+    EXPECT_THAT(entry.path().filename(), Not(HasSubstr("ddskeyd-new")));
+  }
+  ASSERT_EQ(Ctl({"identity", "show", kIdentity}), 0) << output_;
+  EXPECT_THAT(output_, AllOf(HasSubstr("CN=/talker_listener/talker"), HasSubstr("handshake"), HasSubstr("imported")));
+  ASSERT_EQ(Ctl({"trust", "list", kIdentity}), 0) << output_;
+  EXPECT_THAT(output_, AllOf(HasSubstr("sros2CA"), HasSubstr("Permissions document:      SHA-256")));
+  ASSERT_EQ(Migrate({"--for", "cyclonedds", "--user", "0", "--json"}), 0) << output_;
+  EXPECT_THAT(
+      output_,
+      AllOf(HasSubstr("\"state\": \"migrated before\""), HasSubstr("\"policy_allows\": \"yes\""),
+            HasSubstr("caller { user: \\\"root\\\" } key: \\\"talker_listener.talker\\\" operation: HANDSHAKE")));
+  EXPECT_EQ(Files(), after) << "nothing is done twice";
+
+  ASSERT_EQ(Ctl({"ros2", "restore-enclave", enclave_, "--dry-run"}), 0) << output_;
+  EXPECT_EQ(Files(), after);
+  ASSERT_EQ(Ctl({"ros2", "restore-enclave", enclave_}), 0) << output_;
+  EXPECT_EQ(Content("key.pem") + Content("cert.pem"),
+            before.at("key.pem").substr(0, Content("key.pem").size()) + Content("cert.pem"));
+  EXPECT_EQ(Files().size(), before.size());
+  EXPECT_EQ(Ctl({"ros2", "restore-enclave", enclave_}), 1);
+  EXPECT_THAT(output_, HasSubstr("nothing to restore"));
+  EXPECT_EQ(Migrate({"--for", "cyclonedds", "--import"}), 0) << output_;
+}
+
+TEST_F(Ros2EnclaveTest, MakesANewKeyInTwoRuns) {
+  const auto before = Files();
+  ASSERT_EQ(Migrate({"--for", "fastdds"}), 0) << output_;
+  EXPECT_THAT(output_, AllOf(HasSubstr("waiting for a certificate"), HasSubstr("--certificate FILE")));
+  EXPECT_EQ(Content("key.pem"), before.at("key.pem").substr(0, Content("key.pem").size()));
+  const std::string wrong = dir_.File("wrong.pem");
+  CertifyWithSros2("permissions_ca", wrong);
+  const auto waiting = Files();
+  EXPECT_EQ(Migrate({"--for", "fastdds", "--certificate", wrong}), 1);
+  EXPECT_THAT(output_, HasSubstr("not good under identity_ca.cert.pem"));
+  EXPECT_EQ(Migrate({"--for", "fastdds", "--certificate", enclave_ + "/cert.pem"}), 1);
+  EXPECT_THAT(output_, HasSubstr("for another key"));
+  EXPECT_EQ(Files(), waiting);
+
+  const std::string certificate = dir_.File("talker.pem");
+  CertifyWithSros2("identity_ca", certificate);
+  ASSERT_EQ(Migrate({"--for", "fastdds", "--certificate", certificate}), 0) << output_;
+  EXPECT_THAT(output_, HasSubstr("have the certificate of the old key revoked"));
+  EXPECT_EQ(Content("cert.pem"), ReadFile(certificate));
+  EXPECT_EQ(Content("key.p11"), "pkcs11:token=ddskey;object=talker_listener.talker\n");
+  EXPECT_EQ(Content("key.pem"), "ddskey:talker_listener.talker\n");
+  EXPECT_FALSE(fs::exists(enclave_ + "/cert.csr"));
+
+  // As if it had been interrupted before the last step.
+  fs::rename(enclave_ + "/key.pem.before-ddskeyd", enclave_ + "/key.pem");
+  ASSERT_EQ(Migrate({"--for", "fastdds"}), 0) << output_;
+  EXPECT_EQ(Content("key.pem"), "ddskey:talker_listener.talker\n");
+  EXPECT_EQ(Migrate({"--for", "cyclonedds"}), 1);
+  EXPECT_THAT(output_, HasSubstr("purpose digest"));
+
+  ASSERT_EQ(Ctl({"ros2", "restore-enclave", enclave_}), 0) << output_;
+  EXPECT_EQ(Content("cert.pem"), before.at("cert.pem").substr(0, Content("cert.pem").size()));
+  EXPECT_FALSE(fs::exists(enclave_ + "/key.p11"));
+}
+
+TEST_F(Ros2EnclaveTest, CertifiesAtOnceWithTheCaAtHand) {
+  const std::string ca = dir_.File("ca");
+  const std::string passphrase = dir_.Write("passphrase", "correct horse\n");
+  ASSERT_EQ(chmod(passphrase.c_str(), 0600), 0);
+  ASSERT_EQ(Ctl({"ca", "init", ca, "--only", "identity", "--passphrase-file", passphrase}), 0) << output_;
+  ASSERT_EQ(
+      test::Run({"openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                 enclave_ + "/key.pem", "-out", dir_.File("old.csr"), "-subj", "/CN=\\/talker_listener\\/talker"},
+                &output_),
+      0)
+      << output_;
+  fs::remove(enclave_ + "/cert.pem");
+  ASSERT_EQ(Ctl({"ca", "sign", ca, "--request", dir_.File("old.csr"), "--yes", "--out", enclave_ + "/cert.pem",
+                 "--passphrase-file", passphrase}),
+            0)
+      << output_;
+  dir_.Write("ks/public/identity_ca.cert.pem", ReadFile(ca + "/identity_ca.pem"));
+  Own();
+  ASSERT_EQ(Migrate({"--for", "cyclonedds", "--name", "talker", "--ca-dir", ca, "--passphrase-file", passphrase}), 0)
+      << output_;
+  EXPECT_EQ(Content("key.pem"), "ddskey:talker\n");
+  EXPECT_NE(Content("cert.pem"), Content("cert.pem.before-ddskeyd"));
+  ASSERT_EQ(Ctl({"store", "check"}), 0) << output_;
+}
+
+TEST_F(Ros2EnclaveTest, RefusesBeforeAnythingIsDone) {
+  const auto refused = [&](const std::vector<std::string>& options, int code, const std::string& why) {
+    const auto before = Files();
+    EXPECT_EQ(Migrate(options), code) << output_;
+    EXPECT_THAT(output_, HasSubstr(why));
+    EXPECT_EQ(Files(), before);
+    EXPECT_NE(Ctl({"identity", "show", kIdentity}), 0);
+  };
+  refused({}, 2, "--for");
+  refused({"--for", "opendds"}, 2, "fastdds or cyclonedds");
+  refused({"--for", "fastdds", "--for", "cyclonedds"}, 2, "Make an enclave for each");
+  refused({"--for", "fastdds", "--import", "--ca-dir", "ca"}, 2, "--import goes without");
+  refused({"--for", "fastdds", "--import", "--user", "nobody-has-this-name"}, 2, "no user");
+  refused({"--for", "fastdds", "--import", "--keystore", enclave_}, 1, "--keystore");
+  refused({"--for", "fastdds", "--import", "--backend", "moon"}, 1, "the enclave is as it was");
+  const std::string permissions = Content("permissions.p7s");
+  fs::resize_file(enclave_ + "/permissions.p7s", permissions.size() / 2);
+  refused({"--for", "fastdds", "--import"}, 1, "permissions.p7s");
+  dir_.Write("ks/enclaves/talker_listener/talker/permissions.p7s", permissions);
+  // S-14.
+  fs::rename(enclave_ + "/key.pem", dir_.File("ks/private/moved.pem"));
+  fs::create_symlink("../../../private/moved.pem", enclave_ + "/key.pem");
+  refused({"--for", "fastdds", "--import"}, 1, "symbolic link");
+}
+
+TEST_F(Ros2EnclaveTest, UsesOneCaForBothRolesOnlyWhenTold) {
+  const TempDir other;
+  const Sros2Keystore keystore(other.path(), true);
+  const std::string enclave = keystore.AddEnclave("/arm");
+  const std::vector<std::string> migrate = {"ros2", "migrate-enclave", enclave, "--for", "cyclonedds", "--import"};
+  EXPECT_EQ(Ctl(migrate), 1);
+  EXPECT_THAT(output_, HasSubstr("--allow-one-ca"));
+  std::vector<std::string> allowed = migrate;
+  allowed.emplace_back("--allow-one-ca");
+  ASSERT_EQ(Ctl(allowed), 0) << output_;
+  EXPECT_THAT(output_, HasSubstr("Warning: One key is identity CA and permissions CA"));
+  EXPECT_EQ(ReadFile(enclave + "/key.pem"), "ddskey:arm\n");
+}
+
+TEST_F(Ros2EnclaveTest, SaysWhichRuleIsMissing) {
+  daemon_.SetPolicy(R"(rule { name: "root" effect: ALLOW caller { uid: 0 } key: "*"
+    operation: [KEY_IMPORT, KEY_LIST, CERTIFICATE_INSTALL, TRUST_CHANGE, STORE_CHECK, STATUS] })");
+  ASSERT_EQ(Migrate({"--for", "cyclonedds", "--import", "--user", "60107"}), 0) << output_;
+  EXPECT_THAT(output_,
+              AllOf(HasSubstr("does not let the application use the key yet"),
+                    HasSubstr("rule { name: \"talker_listener.talker\" effect: ALLOW caller { uid: 60107 } key: "
+                              "\"talker_listener.talker\" operation: HANDSHAKE }"),
+                    HasSubstr(daemon_.dir().File("policy.textproto"))));
+}
+
+TEST_F(Ros2EnclaveTest, TheLinesInTheDocumentationMigrateEnclaves) {
+  keystore_.AddEnclave("/talker_listener/listener");
+  Own();
+  const std::string page = ReadFile("docs/ros2.md");
+  std::string script = "set -e\n";
+  for (size_t at = page.find("```sh\n"); at != std::string::npos; at = page.find("```sh\n", at)) {
+    at += 6;
+    script += page.substr(at, page.find("```", at) - at);
+  }
+  const std::string somewhere = "/home/robot/sros2";
+  for (size_t at = script.find(somewhere); at != std::string::npos; at = script.find(somewhere)) {
+    script.replace(at, somewhere.size(), keystore_.folder());
+  }
+  ASSERT_THAT(script, HasSubstr("openssl x509"));
+  Process::Options options;
+  options.environment["PATH"] = fs::absolute("client/cli").string() + ":" + std::getenv("PATH");
+  options.environment["DDSKEY_ADMIN_SOCKET"] = daemon_.admin_socket();
+  ASSERT_EQ(test::Run({"sh", "-c", script}, &output_, options), 0) << output_;
+  EXPECT_THAT(Content("key.pem"), HasSubstr("BEGIN PRIVATE KEY")) << "restored";
+  EXPECT_EQ(ReadFile(keystore_.Enclave("/talker_listener/listener") + "/key.p11"),
+            "pkcs11:token=ddskey;object=talker_listener.listener\n");
+}
+
+}  // namespace
+}  // namespace ddskey::test
