@@ -106,7 +106,7 @@ run_tests() {
   local code=0
   bazel test --color=auto --keep_going --nocache_test_results --flaky_test_attempts=1 --local_test_jobs=1 \
     --test_output=streamed --build_event_json_file="$state/events" --test_env=DDSKEY_OPTEE="$state" \
-    --test_env=DDSKEY_OPTEE_MODULE="$module" --test_filter="$filter" "${tests[@]}" || code=$?
+    --test_env=DDSKEY_OPTEE_MODULE="$module" "${filter[@]}" "${tests[@]}" || code=$?
   # 8: interrupted.
   [[ $code -ne 8 ]] || exit 130
   printf '%s' "$code" >"$state/events.code"
@@ -115,7 +115,7 @@ run_tests() {
 }
 
 only_machine=
-filter=
+filter=()
 while [[ $# -gt 0 ]]; do
   case $1 in
     --help)
@@ -126,7 +126,7 @@ while [[ $# -gt 0 ]]; do
     --machine) only_machine=yes ;;
     --filter)
       [[ $# -gt 1 ]] || fail "--filter wants a filter (see ./dev test-optee --help)"
-      filter=$2
+      filter=(--test_filter="$2")
       shift
       ;;
     *) fail "unknown option $1 (see ./dev test-optee --help)" ;;
