@@ -6,6 +6,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "proto/contract/key_name.h"
+#include "proto/contract/secret_access.h"
 #include "proto/contract/status_macros.h"
 
 namespace ddskey::ros2 {
@@ -194,6 +196,21 @@ absl::StatusOr<bool> CheckKept(const EnclaveFolder& folder, const std::string& n
   return true;
 }
 
+// CheckReplaced sees that key.pem is what a migration has put there: no other key is ever overwritten.
+absl::Status CheckReplaced(const EnclaveFolder& folder) {
+  const auto key = folder.ReadSecret("key.pem");
+  if (absl::IsNotFound(key.status())) return absl::OkStatus();
+  RETURN_IF_ERROR(key.status());
+  const auto octets = key->content.Reveal(SecretAccess());
+  if (KeyName::ParseReference({reinterpret_cast<const char*>(octets.data()), octets.size()}).has_value()) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const std::optional<Stamp> kept, folder.StampOf(Kept("key.pem")));
+  if (kept.has_value() && kept->IsSameFile(key->stamp)) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(folder.path(), "/key.pem is no key reference, but another key: move it away first"));
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> Execute(const Plan& plan, const Means& means) { return Execution(plan, means).Run(); }
@@ -205,6 +222,7 @@ absl::StatusOr<std::vector<std::string>> Restore(EnclaveFolder& folder, bool dry
     return absl::FailedPreconditionError(absl::StrCat("there is nothing to restore: neither ", Kept("key.pem"), " nor ",
                                                       Kept("cert.pem"), " is in ", folder.path()));
   }
+  if (key) RETURN_IF_ERROR(CheckReplaced(folder));
   std::vector<std::string> done;
   if (certificate) {
     done.push_back(absl::StrCat("Put ", Kept("cert.pem"), " back as cert.pem."));

@@ -31,7 +31,7 @@ struct Means {
 absl::StatusOr<std::string> Execute(const Plan& plan, const Means& means);
 
 // Restore puts the key and certificate back that a migration has kept. Returns what it did, a sentence each.
-// FAILED_PRECONDITION if none is kept.
+// FAILED_PRECONDITION if none is kept, or if key.pem is another key meanwhile.
 absl::StatusOr<std::vector<std::string>> Restore(EnclaveFolder& folder, bool dry_run);
 
 }  // namespace ddskey::ros2

@@ -218,6 +218,36 @@ TEST_F(Ros2EnclaveTest, UsesOneCaForBothRolesOnlyWhenTold) {
   EXPECT_EQ(ReadFile(enclave + "/key.pem"), "ddskey:arm\n");
 }
 
+TEST_F(Ros2EnclaveTest, ReplacesNothingBeforeTheDaemonHasSignedATestAndGoesOnLater) {
+  const std::string rule =
+      R"(rule { name: "root" effect: ALLOW caller { uid: 0 } key: "*" operation: [KEY_IMPORT, KEY_LIST, STATUS)";
+  const auto before = Files();
+  // Each step of the daemon is refused once.
+  for (const std::string more : {"", ", CERTIFICATE_INSTALL", ", CERTIFICATE_INSTALL, TRUST_CHANGE"}) {
+    daemon_.SetPolicy(rule + more + "] }");
+    EXPECT_EQ(Migrate({"--for", "cyclonedds", "--import"}), 1) << output_;
+    EXPECT_THAT(output_, HasSubstr("the enclave is as it was"));
+    EXPECT_EQ(Files(), before);
+  }
+  daemon_.SetPolicy(rule + ", CERTIFICATE_INSTALL, TRUST_CHANGE, STORE_CHECK] }");
+  ASSERT_EQ(Migrate({"--for", "cyclonedds", "--import"}), 0) << output_;
+  EXPECT_THAT(output_, Not(HasSubstr("Take the private key"))) << "the daemon has it since the first run";
+  EXPECT_EQ(Content("key.pem"), "ddskey:talker_listener.talker\n");
+}
+
+TEST_F(Ros2EnclaveTest, RestoresOverNoOtherKey) {
+  ASSERT_EQ(Migrate({"--for", "cyclonedds", "--import"}), 0) << output_;
+  fs::remove(enclave_ + "/key.pem");
+  dir_.Write("ks/enclaves/talker_listener/talker/key.pem", TestKey::Generate().pem());
+  Own();
+  const auto before = Files();
+  EXPECT_EQ(Ctl({"ros2", "restore-enclave", enclave_}), 1);
+  EXPECT_THAT(output_, HasSubstr("another key"));
+  EXPECT_EQ(Files(), before);
+  fs::remove(enclave_ + "/key.pem");
+  EXPECT_EQ(Ctl({"ros2", "restore-enclave", enclave_}), 0) << output_;
+}
+
 TEST_F(Ros2EnclaveTest, SaysWhichRuleIsMissing) {
   daemon_.SetPolicy(R"(rule { name: "root" effect: ALLOW caller { uid: 0 } key: "*"
     operation: [KEY_IMPORT, KEY_LIST, CERTIFICATE_INSTALL, TRUST_CHANGE, STORE_CHECK, STATUS] })");
