@@ -12,6 +12,8 @@ inline constexpr char kDefaultHelper[] = "/usr/libexec/ddskeyd/ddskeyd-pkcs11";
 // kDefaultHelperUser is the user that the helper takes when the daemon is root.
 inline constexpr char kDefaultHelperUser[] = "ddskeyd-pkcs11";
 inline constexpr size_t kMaxSessions = 8;
+// kLongestCall is the most that any call of a module may take.
+inline constexpr std::chrono::minutes kLongestCall(10);
 // kHelperDescriptor is the descriptor on which a helper finds its connection.
 inline constexpr int kHelperDescriptor = 3;
 

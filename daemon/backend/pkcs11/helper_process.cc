@@ -30,7 +30,7 @@ constexpr int kPatienceMs = 1000;
 constexpr int kLastWordsMs = 20;
 constexpr char kSharedUser[] =
     "the PKCS#11 module runs as ddskeyd's own user: let systemd start ddskeyd-pkcs11 behind a socket, as a user of its "
-    "own (docs/backends.md)";
+    "own (docs/operations.md)";
 
 absl::Status SystemError(const char* doing, int error) {
   return absl::InternalError(absl::StrCat(doing, ": ", std::strerror(error)));
@@ -150,8 +150,8 @@ absl::Status CheckHelperOptions(const HelperOptions& options) {
   if (options.sessions < 1 || options.sessions > kMaxSessions) {
     return absl::InvalidArgumentError(absl::StrCat("a PKCS#11 token has 1 to ", kMaxSessions, " sessions"));
   }
-  if (options.call_deadline < std::chrono::milliseconds(100) || options.call_deadline > std::chrono::minutes(1)) {
-    return absl::InvalidArgumentError("the deadline of a PKCS#11 module's calls is 100 ms to 1 min");
+  if (options.call_deadline < std::chrono::milliseconds(100) || options.call_deadline > kLongestCall) {
+    return absl::InvalidArgumentError("the deadline of a PKCS#11 module's calls is 100 ms to 10 min");
   }
   for (const std::string& variable : options.environment) {
     if (variable.find('=') == std::string::npos || variable.front() == '=') {

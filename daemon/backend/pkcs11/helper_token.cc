@@ -25,6 +25,7 @@ constexpr milliseconds kShortestBackOff(50);
 constexpr milliseconds kLongestBackOff(2000);
 // The helper ends itself when a call is over its limit; this much later it is ended.
 constexpr milliseconds kGrace(500);
+constexpr milliseconds kLinger(50);
 // Searching for primes takes a card's chip a while.
 constexpr int kCreateFactor = 10;
 
@@ -87,7 +88,8 @@ void HelperToken::Finish(Answered done, absl::StatusOr<Answer> answer) {
 }
 
 void HelperToken::Send(Call call, std::span<const uint8_t> secret) {
-  const milliseconds limit = options_.call_deadline * (call.request.has_create() ? kCreateFactor : 1);
+  const int factor = call.request.has_create() ? kCreateFactor : 1;
+  const milliseconds limit = std::min<milliseconds>(options_.call_deadline * factor, kLongestCall);
   call.limit = std::chrono::steady_clock::now() + limit + kGrace;
   call.request.set_id(++last_id_);
   call.request.set_limit_ms(static_cast<uint32_t>(limit.count()));
@@ -208,6 +210,9 @@ void HelperToken::Run() {
 
 void HelperToken::Sleep(Lock& lock) {
   sleeps_until_ = NextEvent();
+  // Where there was a call, there will soon be another, whose caller need not wake us.
+  if (std::exchange(was_busy_, false))
+    sleeps_until_ = std::min(sleeps_until_, std::chrono::steady_clock::now() + kLinger);
   const auto left = std::max(sleeps_until_ - std::chrono::steady_clock::now(), Time::duration::zero());
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
   const timespec limit = {.tv_sec = seconds.count(), .tv_nsec = std::chrono::nanoseconds(left - seconds).count()};
@@ -314,6 +319,7 @@ void HelperToken::SendWaiting() {
 
 void HelperToken::ReadAnswers(Lock& lock) {
   if (process_ == nullptr) return;
+  was_busy_ = true;
   if (const absl::Status filled = reader_->Fill(process_->fd()); !filled.ok()) {
     EndProcess(lock, filled);
     return;
@@ -368,6 +374,8 @@ void HelperToken::TakeOpen(const Call& call, const Answer& answer) {
       if (IsSame(other.pin, call.pin)) Finish(std::move(other.done), answer);
     }
     std::erase_if(opens_, [&call](const Call& other) { return IsSame(other.pin, call.pin); });
+  } else if (call.pin != nullptr && (absl::IsDeadlineExceeded(status) || absl::IsUnavailable(status))) {
+    doubtful_pin_ = call.pin;
   }
 }
 

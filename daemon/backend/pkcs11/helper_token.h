@@ -126,6 +126,7 @@ class HelperToken : public Token {
   std::shared_ptr<const SecretBytes> doubtful_pin_;
 
   // Of the thread alone.
+  bool was_busy_ = false;
   std::string process_warning_;
 
   std::thread thread_;

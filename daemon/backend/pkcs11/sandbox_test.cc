@@ -1,12 +1,16 @@
 // What the process of a module can do, seen from outside and tried from inside.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <seccomp.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <string>
+#include <thread>
 
 #include "daemon/backend/pkcs11/helper_token_fixture.h"
 #include "daemon/backend/pkcs11/misbehaving_fixture.h"
@@ -99,6 +103,21 @@ TEST_F(SandboxTest, SaysHowToMakeTheUserThatIsMissing) {
   options.user = "root";
   EXPECT_THAT(Patient(options).Open(),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("must not run as root")));
+}
+
+TEST_F(SandboxTest, StartsInsideTheSandboxOfTheDaemonsUnit) {
+  // A filter is its thread's, and of those that it starts.
+  std::thread([this] {
+    const scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    for (const int call : {SCMP_SYS(seccomp), SCMP_SYS(capset), SCMP_SYS(unshare)}) {
+      ASSERT_EQ(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), call, 0), 0);
+    }
+    ASSERT_EQ(seccomp_load(filter), 0);
+    seccomp_release(filter);
+    Patient token(hsm_.options());
+    ASSERT_OK(token.Open());
+    EXPECT_THAT(ReadFile(Proc(token->process(), "status")), HasSubstr("Seccomp_filters:\t2\n"));
+  }).join();
 }
 
 TEST_F(SandboxTest, WarnsWhereTheModuleHasTheUserOfTheDaemon) {

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
@@ -44,7 +45,14 @@ absl::Status Become(const std::string& user) {
 
 absl::Status DropCapabilities() {
   __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
-  std::array<__user_cap_data_struct, 2> none = {};
+  std::array<__user_cap_data_struct, 2> held = {};
+  if (syscall(SYS_capget, &header, held.data()) != 0) return SystemError("asking for capabilities");
+  const bool has_some = std::any_of(held.begin(), held.end(), [](const __user_cap_data_struct& some) {
+    return some.effective != 0 || some.permitted != 0 || some.inheritable != 0;
+  });
+  // The sandbox of the daemon's unit, in which this may run, has none and forbids to change them.
+  if (!has_some) return absl::OkStatus();
+  const std::array<__user_cap_data_struct, 2> none = {};
   if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 || syscall(SYS_capset, &header, none.data()) != 0) {
     return SystemError("giving up capabilities");
   }
