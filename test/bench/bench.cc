@@ -40,6 +40,7 @@ constexpr Row kRows[] = {
     {"forged-guids", "Replies with a TPM key while 1,000 forged GUIDs a second come", &ForgedGuids, 3},
     {"validation", "time to validate certificates, against X509_verify_cert", &Validation, 5},
     {"new-crl", "1,000 peers, 100 revocation lists: memory, and a new list in force", &NewRevocationList, 3},
+    {"pkcs11-backend", "signatures a second with a key in SoftHSM2, through the daemon and in process", &HsmRate, 5},
     {"shim", "threads, memory and libraries that the shim adds to an application", &ShimFootprint, 3},
     {"daemon-memory", "resident memory of the daemon, idle and for each idle client", &DaemonMemory, 3},
 };

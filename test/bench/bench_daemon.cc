@@ -14,6 +14,7 @@ rule {
   name: "benchmarks" effect: ALLOW caller { uid: $0 } key: "*"
   operation: [HANDSHAKE, KEY_CREATE, KEY_LIST, KEY_DELETE, CSR_CREATE, CERTIFICATE_INSTALL, TRUST_CHANGE, STATUS]
 }
+rule { name: "digests" effect: ALLOW caller { uid: $0 } key: "key" operation: SIGN_DIGEST }
 )",
                                     geteuid());
   return options;

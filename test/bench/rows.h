@@ -65,6 +65,10 @@ std::vector<Line> Validation(int rounds);
 // 1,000 peers whose verdicts are remembered; and the memory for these.
 std::vector<Line> NewRevocationList(int rounds);
 
+// HsmRate: signatures a second with a key in SoftHSM2, for 8 processes that sign digests through the daemon, against 8
+// threads of a process that has loaded SoftHSM2 itself.
+std::vector<Line> HsmRate(int rounds);
+
 }  // namespace ddskey::bench
 
 #endif  // TEST_BENCH_ROWS_H_

@@ -103,7 +103,7 @@ void FakeToken::Create(KeyAlgorithm algorithm, std::string id, std::string label
       [this, algorithm, id, label, done = std::move(done)](const absl::Status& status) -> std::function<void()> {
         if (!status.ok()) return [done, status] { done(status); };
         EvpKey key = *hsm_->library->Generate(algorithm);
-        TokenKey told{id, label, algorithm, *hsm_->library->PublicKeyInfo(*key), true, true};
+        TokenKey told{id, label, algorithm, *hsm_->library->PublicKeyInfo(*key), true, !hsm_->makes_readable};
         hsm_->keys[id] = {std::move(key), told};
         return [done, told] { done(told); };
       },

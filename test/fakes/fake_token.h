@@ -40,6 +40,8 @@ struct FakeHsm {
   absl::Status next_call;
   // How many calls are still to be lost, as when the module crashes at each.
   int losses = 0;
+  // Whether the keys that it makes can be read from it.
+  bool makes_readable = false;
   // How many signatures are still to be wrong.
   int wrong = 0;
   // Calls stay without an answer while this is set; how many there are at once, and the most there were.

@@ -309,6 +309,13 @@ TEST_F(Pkcs11BackendTest, AdoptsKeysThatAreThereAndWarnsOfThoseThatCanBeRead) {
   EXPECT_THAT(Adopt("mine"), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("public key beside it")));
 }
 
+TEST_F(Pkcs11BackendTest, KeepsNoKeyThatTheTokenMadeReadable) {
+  hsm_->makes_readable = true;
+  Make();
+  EXPECT_THAT(Create(), StatusIs(absl::StatusCode::kInternal, HasSubstr("removed again")));
+  EXPECT_TRUE(WaitFor([&] { return With([](auto& hsm) { return hsm.keys.empty(); }); }));
+}
+
 TEST_F(Pkcs11BackendTest, MakesNoKeyThatNobodyWaitsForAnyMore) {
   Make("1234", milliseconds(0));
   ASSERT_TRUE(Healthy());

@@ -68,7 +68,8 @@ void TokenOwner::Unlock(const TaskPtr& task, const UnlockRequest& request, bool 
   } else {
     const std::lock_guard lock(mutex_);
     if (pins_.WasRefused(*request.value)) {
-      refusal = absl::FailedPreconditionError("the token has refused this PIN before; it was not tried again");
+      refusal = absl::FailedPreconditionError(
+          "the token has refused this PIN before; it was not tried again. If it is right since, restart the daemon");
     } else {
       unlocking_ = task;
       stand_ = Stand::kClosed;
