@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -55,7 +57,8 @@ int Main(const std::vector<std::string>& words) {
     std::printf("ddskeyd-pkcs11 %s\n", std::string(kVersion).c_str());
     return EXIT_SUCCESS;
   }
-  return Complain(ServeModule(*arguments), kFailed);
+  // At once: what runs at the end of a program, sanitizers for example, may need what the sandbox took away.
+  _exit(Complain(ServeModule(*arguments), kFailed));
 }
 
 }  // namespace
