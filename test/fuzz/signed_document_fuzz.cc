@@ -16,6 +16,12 @@ namespace {
 
 using ros2::Grant;
 
+// OtherCa has the name of Ca.
+const test::TestCa& OtherCa() {
+  static const test::TestCa& ca = *new test::TestCa(test::TestCa::Root("permissions CA"));
+  return ca;
+}
+
 const test::TestCa& Ca() {
   static const test::TestCa& ca = *new test::TestCa(test::TestCa::Root("permissions CA"));
   return ca;
@@ -42,7 +48,7 @@ void TrySign(const std::string& text) {
   const std::string document = Ca().SignDocument(text);
   const auto opened = ros2::OpenSignedDocument(document, Ca().certificate());
   Require(opened.ok(), "what the CA has signed is opened");
-  const auto other = ros2::OpenSignedDocument(document, test::TestCa::Root("permissions CA").certificate());
+  const auto other = ros2::OpenSignedDocument(document, OtherCa().certificate());
   Require(!other.ok(), "another CA of that name has not signed it");
 }
 
