@@ -42,6 +42,8 @@ constexpr Row kRows[] = {
     {"new-crl", "1,000 peers, 100 revocation lists: memory, and a new list in force", &NewRevocationList, 3},
     {"pkcs11-backend", "signatures a second with a key in SoftHSM2, through the daemon and in process", &HsmRate, 5},
     {"shim", "threads, memory and libraries that the shim adds to an application", &ShimFootprint, 3},
+    {"module-rate", "signatures a second through the PKCS#11 module, against other modules", &ModuleRate, 5},
+    {"module", "threads, libraries and memory that the PKCS#11 module adds to a program in C", &ModuleFootprint, 3},
     {"daemon-memory", "resident memory of the daemon, idle and for each idle client", &DaemonMemory, 3},
 };
 

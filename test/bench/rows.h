@@ -35,6 +35,13 @@ std::vector<Line> DeviceReturn(int rounds);
 // ReplyLatency: time of a Reply with a software key through the daemon, against the same work in process.
 std::vector<Line> ReplyLatency(int rounds);
 
+// ModuleRate: signatures a second of programs that use the PKCS#11 module, against p11-kit's remoting of SoftHSM2, and
+// against tpm2-pkcs11 in the program itself.
+std::vector<Line> ModuleRate(int rounds);
+
+// ModuleFootprint: threads, libraries and private memory that the PKCS#11 module adds to a program in C.
+std::vector<Line> ModuleFootprint(int rounds);
+
 // ShimFootprint: threads, private memory and libraries of a matched application, against the builtin plugin.
 std::vector<Line> ShimFootprint(int rounds);
 
@@ -65,8 +72,8 @@ std::vector<Line> Validation(int rounds);
 // 1,000 peers whose verdicts are remembered; and the memory for these.
 std::vector<Line> NewRevocationList(int rounds);
 
-// HsmRate: signatures a second with a key in SoftHSM2, for 8 processes that sign digests through the daemon, against 8
-// threads of a process that has loaded SoftHSM2 itself.
+// HsmRate: signatures a second with a key in SoftHSM2, for 8 processes that use it through the daemon, against 8 that
+// have loaded SoftHSM2 themselves.
 std::vector<Line> HsmRate(int rounds);
 
 }  // namespace ddskey::bench
