@@ -25,6 +25,7 @@
 #include "daemon/rpc/fill_clock.h"
 #include "daemon/rpc/fill_revocation_list.h"
 #include "daemon/rpc/limits.h"
+#include "daemon/rpc/service_table.h"
 #include "daemon/service/logging.h"
 #include "daemon/trust/ocsp_response.h"
 #include "proto/contract/auth_kind.h"
@@ -281,9 +282,9 @@ absl::Status Daemon::Serve(PassedDescriptors& descriptors) {
   attestation_ =
       std::make_unique<AttestationCustodian>(AttestationCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_});
   admin_limiter_ = std::make_unique<CallLimiter>(limits);
-  authentication_handler_ = std::make_unique<AuthenticationHandler>(application_peers_, *application_limiter_,
-                                                                    *authentication_, *reviewer_, *board_);
-  signing_handler_ = std::make_unique<SigningHandler>(application_peers_, *application_limiter_, *signing_);
+  authentication_handler_ =
+      std::make_unique<AuthenticationHandler>(*application_limiter_, *authentication_, *reviewer_, *board_);
+  signing_handler_ = std::make_unique<SigningHandler>(*application_limiter_, *signing_);
   admin_handler_ =
       std::make_unique<AdminHandler>(admin_peers_, *admin_limiter_,
                                      AdminHandler::Custodians{*administration_, *identities_, *trust_, *checker_,
@@ -294,9 +295,17 @@ absl::Status Daemon::Serve(PassedDescriptors& descriptors) {
                    OpenSocket(descriptors, "ddskeyd", config_.socket(), config_.socket_mode()));
   ASSIGN_OR_RETURN(ListeningSocket admin,
                    OpenSocket(descriptors, "ddskeyd-admin", config_.admin_socket(), config_.admin_socket_mode()));
-  ASSIGN_OR_RETURN(application_server_,
-                   RpcServer::Start(std::move(application), {.name = "application", .limits = limits},
-                                    {authentication_handler_.get(), signing_handler_.get()}, application_peers_));
+  ServiceTable services;
+  authentication_handler_->AddTo(services);
+  signing_handler_->AddTo(services);
+  ASSIGN_OR_RETURN(
+      application_server_,
+      UnaryServer::Start(std::move(application),
+                         {.name = "application",
+                          .limits = limits,
+                          .run_large = [this](const Subject& caller,
+                                              std::function<void()> begin) { pool_->Post(caller, std::move(begin)); }},
+                         std::move(services)));
   ASSIGN_OR_RETURN(admin_server_, RpcServer::Start(std::move(admin),
                                                    {.name = "administration",
                                                     .limits = limits,

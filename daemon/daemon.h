@@ -40,6 +40,7 @@
 #include "daemon/rpc/peer_registry.h"
 #include "daemon/rpc/server.h"
 #include "daemon/rpc/signing_handler.h"
+#include "daemon/rpc/unary_server.h"
 #include "daemon/service/passed_descriptors.h"
 #include "daemon/service/periodic_task.h"
 #include "daemon/trust/certificate_validator.h"
@@ -118,13 +119,12 @@ class Daemon {
   std::unique_ptr<TrustCustodian> trust_;
   std::unique_ptr<ClockCustodian> clock_custodian_;
   std::unique_ptr<AttestationCustodian> attestation_;
-  PeerRegistry application_peers_;
   PeerRegistry admin_peers_;
   std::unique_ptr<CallLimiter> admin_limiter_;
   std::unique_ptr<AuthenticationHandler> authentication_handler_;
   std::unique_ptr<SigningHandler> signing_handler_;
   std::unique_ptr<AdminHandler> admin_handler_;
-  std::unique_ptr<RpcServer> application_server_;
+  std::unique_ptr<UnaryServer> application_server_;
   std::unique_ptr<RpcServer> admin_server_;
   // Of LookAtTheTime: how many looks are left until the next at what ends.
   int until_expiry_ = 0;

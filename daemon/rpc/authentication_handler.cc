@@ -1,5 +1,7 @@
 #include "daemon/rpc/authentication_handler.h"
 
+#include <string.h>
+
 #include <algorithm>
 #include <chrono>
 #include <memory>
@@ -23,6 +25,7 @@ constexpr size_t kMaxCertificate = size_t{16} * 1024;
 constexpr size_t kMaxTrustDocuments = 32;
 constexpr size_t kMaxTicket = size_t{320} * 1024;
 constexpr int kMaxPeers = 64;
+constexpr int kMaxProperties = 32;
 constexpr size_t kMaxPeerTickets = size_t{256} * 1024;
 constexpr uint32_t kMaxDomain = 232;  // DDSI-RTPS 9.6.1.3: beyond it ports are over 65535.
 constexpr std::chrono::milliseconds kLongestWait(1000);
@@ -101,6 +104,14 @@ absl::StatusOr<LocalOffer> ParseOffer(const Request& request) {
   offer.permissions = request.permissions();
   offer.remote_future_challenge = request.remote_future_challenge();
   return offer;
+}
+
+// CheckToken refuses what no token has (HandshakeToken) before it is copied.
+absl::Status CheckToken(const char* field, const v1::DataHolder& holder) {
+  if (holder.binary_properties_size() <= kMaxProperties && holder.properties_size() <= kMaxProperties) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(field, " has more than ", kMaxProperties, " properties"));
 }
 
 HandshakeToken ToToken(const v1::DataHolder& holder) {
@@ -220,144 +231,132 @@ AuthenticationCustodian::Done<StepResult> Answer(const std::shared_ptr<AdmittedC
     if (!result.ok()) return call->Finish(result.status());
     FillStep(*std::move(result), *response);
     call->Finish(absl::OkStatus());
+    if (!response->has_result()) return;
+    std::string& secret = *response->mutable_result()->mutable_shared_secret();
+    explicit_bzero(secret.data(), secret.size());
   };
 }
 
 }  // namespace
 
-grpc::ServerUnaryReactor* AuthenticationHandler::ValidateLocalIdentity(grpc::CallbackServerContext* context,
-                                                                       const v1::ValidateLocalIdentityRequest* request,
-                                                                       v1::ValidateLocalIdentityResponse* response) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
-  if (call == nullptr) return reactor;
-  auto parsed = Parse(*request);
-  if (!parsed.ok()) {
-    call->Finish(parsed.status());
-    return reactor;
-  }
+void AuthenticationHandler::AddTo(ServiceTable& services) {
+  Add(services, "ValidateLocalIdentity", &AuthenticationHandler::ValidateLocalIdentity);
+  Add(services, "BeginHandshakeRequest", &AuthenticationHandler::BeginHandshakeRequest);
+  Add(services, "BeginHandshakeReply", &AuthenticationHandler::BeginHandshakeReply);
+  Add(services, "ProcessHandshake", &AuthenticationHandler::ProcessHandshake);
+  Add(services, "SignHandshake", &AuthenticationHandler::SignHandshake);
+  Add(services, "SignParticipantData", &AuthenticationHandler::SignParticipantData);
+  Add(services, "Watch", &AuthenticationHandler::Watch);
+  Add(services, "CheckPeers", &AuthenticationHandler::CheckPeers);
+}
+
+template <typename Request, typename Response>
+void AuthenticationHandler::Add(ServiceTable& services, const char* method,
+                                void (AuthenticationHandler::*serve)(const ServiceTable::Call&, const Request&,
+                                                                     Response*)) {
+  services.Add<Request, Response>(absl::StrCat("/ddskey.v1.AuthenticationService/", method),
+                                  [this, serve](const ServiceTable::Call& call, const Request& request,
+                                                Response* response) { (this->*serve)(call, request, response); });
+}
+
+void AuthenticationHandler::ValidateLocalIdentity(const ServiceTable::Call& begun,
+                                                  const v1::ValidateLocalIdentityRequest& request,
+                                                  v1::ValidateLocalIdentityResponse* response) {
+  const auto call = AdmittedCall::Admit(limiter_, begun);
+  if (call == nullptr) return;
+  auto parsed = Parse(request);
+  if (!parsed.ok()) return call->Finish(parsed.status());
   custodian_.ValidateLocalIdentity(call->caller(), *std::move(parsed),
                                    [call, response](absl::StatusOr<LocalIdentity> identity) {
                                      if (!identity.ok()) return call->Finish(identity.status());
                                      FillIdentity(*std::move(identity), *response);
                                      call->Finish(absl::OkStatus());
                                    });
-  return reactor;
 }
 
-grpc::ServerUnaryReactor* AuthenticationHandler::BeginHandshakeRequest(grpc::CallbackServerContext* context,
-                                                                       const v1::BeginHandshakeRequestRequest* request,
-                                                                       v1::HandshakeStep* response) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
-  if (call == nullptr) return reactor;
-  auto offer = ParseOffer(*request);
+void AuthenticationHandler::BeginHandshakeRequest(const ServiceTable::Call& begun,
+                                                  const v1::BeginHandshakeRequestRequest& request,
+                                                  v1::HandshakeStep* response) {
+  const auto call = AdmittedCall::Admit(limiter_, begun);
+  if (call == nullptr) return;
+  auto offer = ParseOffer(request);
   absl::Status admitted = offer.status();
   if (admitted.ok()) admitted = limiter_.BeginHandshake(call->caller());
-  if (!admitted.ok()) {
-    call->Finish(admitted);
-    return reactor;
-  }
-  custodian_.BeginHandshakeRequest(call->caller(), request->identity_ticket(), *std::move(offer),
+  if (!admitted.ok()) return call->Finish(admitted);
+  custodian_.BeginHandshakeRequest(call->caller(), request.identity_ticket(), *std::move(offer),
                                    Answer(call, response));
-  return reactor;
 }
 
-grpc::ServerUnaryReactor* AuthenticationHandler::BeginHandshakeReply(grpc::CallbackServerContext* context,
-                                                                     const v1::BeginHandshakeReplyRequest* request,
-                                                                     v1::HandshakeStep* response) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
-  if (call == nullptr) return reactor;
-  auto offer = ParseOffer(*request);
-  if (!offer.ok()) {
-    call->Finish(offer.status());
-    return reactor;
-  }
-  custodian_.BeginHandshakeReply(call->caller(), request->identity_ticket(), *std::move(offer),
-                                 ToToken(request->request()), WaitOf(request->wait_ms()), Answer(call, response));
-  return reactor;
+void AuthenticationHandler::BeginHandshakeReply(const ServiceTable::Call& begun,
+                                                const v1::BeginHandshakeReplyRequest& request,
+                                                v1::HandshakeStep* response) {
+  const auto call = AdmittedCall::Admit(limiter_, begun);
+  if (call == nullptr) return;
+  auto offer = ParseOffer(request);
+  absl::Status checked = offer.status();
+  if (checked.ok()) checked = CheckToken("request", request.request());
+  if (!checked.ok()) return call->Finish(checked);
+  custodian_.BeginHandshakeReply(call->caller(), request.identity_ticket(), *std::move(offer),
+                                 ToToken(request.request()), WaitOf(request.wait_ms()), Answer(call, response));
 }
 
-grpc::ServerUnaryReactor* AuthenticationHandler::ProcessHandshake(grpc::CallbackServerContext* context,
-                                                                  const v1::ProcessHandshakeRequest* request,
-                                                                  v1::HandshakeStep* response) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
-  if (call == nullptr) return reactor;
-  absl::Status sizes = CheckSize("identity_ticket", request->identity_ticket(), 1, kMaxTicket);
-  sizes.Update(CheckSize("handshake_ticket", request->handshake_ticket(), 1, kMaxTicket));
-  if (!sizes.ok()) {
-    call->Finish(sizes);
-    return reactor;
-  }
-  custodian_.ProcessHandshake(call->caller(), request->identity_ticket(), request->handshake_ticket(),
-                              ToToken(request->message()), WaitOf(request->wait_ms()), Answer(call, response));
-  return reactor;
+void AuthenticationHandler::ProcessHandshake(const ServiceTable::Call& begun,
+                                             const v1::ProcessHandshakeRequest& request, v1::HandshakeStep* response) {
+  const auto call = AdmittedCall::Admit(limiter_, begun);
+  if (call == nullptr) return;
+  absl::Status sizes = CheckSize("identity_ticket", request.identity_ticket(), 1, kMaxTicket);
+  sizes.Update(CheckSize("handshake_ticket", request.handshake_ticket(), 1, kMaxTicket));
+  sizes.Update(CheckToken("message", request.message()));
+  if (!sizes.ok()) return call->Finish(sizes);
+  custodian_.ProcessHandshake(call->caller(), request.identity_ticket(), request.handshake_ticket(),
+                              ToToken(request.message()), WaitOf(request.wait_ms()), Answer(call, response));
 }
 
-grpc::ServerUnaryReactor* AuthenticationHandler::SignHandshake(grpc::CallbackServerContext* context,
-                                                               const v1::SignHandshakeRequest* request,
-                                                               v1::HandshakeStep* response) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
-  if (call == nullptr) return reactor;
-  absl::Status sizes = CheckSize("identity_ticket", request->identity_ticket(), 1, kMaxTicket);
-  sizes.Update(CheckSize("sign_ticket", request->sign_ticket(), 1, kMaxTicket));
-  if (!sizes.ok()) {
-    call->Finish(sizes);
-    return reactor;
-  }
-  custodian_.SignHandshake(call->caller(), request->identity_ticket(), request->sign_ticket(),
-                           WaitOf(request->wait_ms()), Answer(call, response));
-  return reactor;
+void AuthenticationHandler::SignHandshake(const ServiceTable::Call& begun, const v1::SignHandshakeRequest& request,
+                                          v1::HandshakeStep* response) {
+  const auto call = AdmittedCall::Admit(limiter_, begun);
+  if (call == nullptr) return;
+  absl::Status sizes = CheckSize("identity_ticket", request.identity_ticket(), 1, kMaxTicket);
+  sizes.Update(CheckSize("sign_ticket", request.sign_ticket(), 1, kMaxTicket));
+  if (!sizes.ok()) return call->Finish(sizes);
+  custodian_.SignHandshake(call->caller(), request.identity_ticket(), request.sign_ticket(), WaitOf(request.wait_ms()),
+                           Answer(call, response));
 }
 
-grpc::ServerUnaryReactor* AuthenticationHandler::SignParticipantData(grpc::CallbackServerContext* context,
-                                                                     const v1::SignParticipantDataRequest* request,
-                                                                     v1::SignParticipantDataResponse* response) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
-  if (call == nullptr) return reactor;
-  absl::Status admitted = CheckSize("identity_ticket", request->identity_ticket(), 1, kMaxTicket);
-  admitted.Update(CheckSize("participant_data", request->participant_data(), 1, kMaxDocument));
+void AuthenticationHandler::SignParticipantData(const ServiceTable::Call& begun,
+                                                const v1::SignParticipantDataRequest& request,
+                                                v1::SignParticipantDataResponse* response) {
+  const auto call = AdmittedCall::Admit(limiter_, begun);
+  if (call == nullptr) return;
+  absl::Status admitted = CheckSize("identity_ticket", request.identity_ticket(), 1, kMaxTicket);
+  admitted.Update(CheckSize("participant_data", request.participant_data(), 1, kMaxDocument));
   if (admitted.ok()) admitted = limiter_.BeginHandshake(call->caller());
-  if (!admitted.ok()) {
-    call->Finish(admitted);
-    return reactor;
-  }
-  custodian_.SignParticipantData(call->caller(), request->identity_ticket(),
-                                 {request->participant_data(), request->revision()}, WaitOf(request->wait_ms()),
+  if (!admitted.ok()) return call->Finish(admitted);
+  custodian_.SignParticipantData(call->caller(), request.identity_ticket(),
+                                 {request.participant_data(), request.revision()}, WaitOf(request.wait_ms()),
                                  [call, response](absl::StatusOr<std::optional<Signature>> signature) {
                                    if (!signature.ok()) return call->Finish(signature.status());
                                    if (signature->has_value()) response->set_signature((*signature)->octets);
                                    call->Finish(absl::OkStatus());
                                  });
-  return reactor;
 }
 
-grpc::ServerUnaryReactor* AuthenticationHandler::Watch(grpc::CallbackServerContext* context,
-                                                       const v1::WatchRequest* request, v1::WatchResponse* response) {
-  return WatchCall::Begin(peers_, limiter_, board_, *context, *request, *response);
+void AuthenticationHandler::Watch(const ServiceTable::Call& begun, const v1::WatchRequest& request,
+                                  v1::WatchResponse* response) {
+  BeginWatch(limiter_, board_, begun, request, response);
 }
 
-grpc::ServerUnaryReactor* AuthenticationHandler::CheckPeers(grpc::CallbackServerContext* context,
-                                                            const v1::CheckPeersRequest* request,
-                                                            v1::CheckPeersResponse* response) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
-  if (call == nullptr) return reactor;
-  if (const absl::Status sizes = CheckTickets(*request); !sizes.ok()) {
-    call->Finish(sizes);
-    return reactor;
-  }
-  reviewer_.Review(call->caller(), request->identity_ticket(),
-                   {request->peer_ticket().begin(), request->peer_ticket().end()},
+void AuthenticationHandler::CheckPeers(const ServiceTable::Call& begun, const v1::CheckPeersRequest& request,
+                                       v1::CheckPeersResponse* response) {
+  const auto call = AdmittedCall::Admit(limiter_, begun);
+  if (call == nullptr) return;
+  if (const absl::Status sizes = CheckTickets(request); !sizes.ok()) return call->Finish(sizes);
+  reviewer_.Review(call->caller(), request.identity_ticket(),
+                   {request.peer_ticket().begin(), request.peer_ticket().end()},
                    [call, response](const absl::StatusOr<PeerReview>& review) {
                      if (review.ok()) FillReview(*review, *response);
                      call->Finish(review.status());
                    });
-  return reactor;
 }
 
 }  // namespace ddskey

@@ -3,8 +3,10 @@
 #include <grpcpp/alarm.h>
 
 #include <chrono>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "daemon/rpc/wire_status.h"
 
@@ -33,6 +35,33 @@ class SleepingUnary : public grpc::ServerUnaryReactor {
 
  private:
   FakeEchoService& service_;
+  grpc::Alarm alarm_;
+};
+
+// SleepingCall holds a call of a UnaryServer as SleepingUnary holds one of gRPC.
+class SleepingCall : public std::enable_shared_from_this<SleepingCall> {
+ public:
+  SleepingCall(FakeEchoService& service, ServiceTable::Call call) : service_(service), call_(std::move(call)) {
+    ++service_.running;
+  }
+
+  void Begin(uint32_t milliseconds) {
+    // An alarm keeps what it calls for as long as it is there itself.
+    alarm_.Set(std::chrono::system_clock::now() + std::chrono::milliseconds(milliseconds),
+               [holder = std::make_shared<std::shared_ptr<SleepingCall>>(shared_from_this())](bool) {
+                 const std::shared_ptr<SleepingCall> self = std::move(*holder);
+                 self->call_->Finish(absl::OkStatus());
+                 --self->service_.running;
+               });
+    call_->OnGone([self = shared_from_this()] {
+      ++self->service_.cancelled;
+      self->alarm_.Cancel();
+    });
+  }
+
+ private:
+  FakeEchoService& service_;
+  const ServiceTable::Call call_;
   grpc::Alarm alarm_;
 };
 
@@ -78,6 +107,21 @@ grpc::Status FakeEchoService::Describe(const grpc::ServerContextBase& context, E
   reply.set_start_time(subject->start_time);
   reply.set_peer(context.peer());
   return grpc::Status::OK;
+}
+
+void FakeEchoService::AddTo(ServiceTable& services) {
+  services.Add<EchoRequest, EchoReply>(
+      "/ddskey.test.EchoService/Unary",
+      [this](const ServiceTable::Call& call, const EchoRequest& request, EchoReply* reply) {
+        ++calls;
+        reply->set_uid(call->caller().uid);
+        reply->set_gid(call->caller().gid);
+        reply->set_pid(call->caller().pid);
+        reply->set_start_time(call->caller().start_time);
+        reply->set_payload(Payload(request));
+        if (request.sleep_ms() == 0) return call->Finish(absl::OkStatus());
+        std::make_shared<SleepingCall>(*this, call)->Begin(request.sleep_ms());
+      });
 }
 
 grpc::ServerUnaryReactor* FakeEchoService::Unary(grpc::CallbackServerContext* context, const EchoRequest* request,

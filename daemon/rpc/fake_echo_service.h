@@ -8,6 +8,7 @@
 
 #include "daemon/rpc/echo.grpc.pb.h"
 #include "daemon/rpc/peer_registry.h"
+#include "daemon/rpc/service_table.h"
 
 namespace ddskey::test {
 
@@ -20,6 +21,9 @@ class FakeEchoService : public EchoService::CallbackService {
                                   EchoReply* reply) override;
   grpc::ServerWriteReactor<EchoReply>* Stream(grpc::CallbackServerContext* context,
                                               const EchoRequest* request) override;
+
+  // AddTo serves Unary in a UnaryServer.
+  void AddTo(ServiceTable& services);
 
   // Describe fills in who the registry says is calling, or returns why it cannot.
   grpc::Status Describe(const grpc::ServerContextBase& context, EchoReply& reply) const;

@@ -1,51 +1,14 @@
 #include "daemon/rpc/relay.h"
 
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <optional>
 #include <utility>
 
 #include "daemon/rpc/limits.h"
+#include "daemon/rpc/socket_io.h"
 
 namespace ddskey {
-namespace {
-
-// Send writes what the socket takes now; nothing if the other end is closed.
-std::optional<size_t> Send(int socket, const void* data, size_t size) {
-  if (size == 0) return 0;
-  for (;;) {
-    const ssize_t sent = send(socket, data, size, MSG_NOSIGNAL);
-    if (sent >= 0) return static_cast<size_t>(sent);
-    if (errno == EAGAIN) return 0;
-    if (errno != EINTR) return std::nullopt;
-  }
-}
-
-enum class Received { kOctets, kNothing, kEnd };
-
-Received Receive(int socket, std::span<uint8_t>& buffer) {
-  const ssize_t size = recv(socket, buffer.data(), buffer.size(), 0);
-  if (size > 0) {
-    buffer = buffer.first(static_cast<size_t>(size));
-    return Received::kOctets;
-  }
-  return size < 0 && (errno == EAGAIN || errno == EINTR) ? Received::kNothing : Received::kEnd;
-}
-
-// RemoveFront also gives the memory back when nothing is left.
-void RemoveFront(std::string& pending, size_t size) {
-  if (size == 0) return;
-  if (size == pending.size()) {
-    pending = std::string();
-  } else {
-    pending.erase(0, size);
-  }
-}
-
-}  // namespace
 
 Relay::Relay(UniqueFd client, UniqueFd server, Clock::time_point now)
     : client_(std::move(client)), server_(std::move(server)), inspector_(now), client_progress_(now) {}
@@ -67,7 +30,7 @@ void Relay::OnServer(uint32_t events, Scratch scratch, Clock::time_point now) {
 
 void Relay::ReadClient(Scratch scratch, Clock::time_point now) {
   std::span<uint8_t> octets = scratch;
-  switch (Receive(client_.get(), octets)) {
+  switch (ReceiveSome(client_.get(), octets)) {
     case Received::kNothing:
       return;
     case Received::kEnd:
@@ -82,7 +45,7 @@ void Relay::ReadClient(Scratch scratch, Clock::time_point now) {
   }
   if (to_server_.empty() && inspector_.held() == 0) {
     // The usual case: straight from one socket to the other.
-    const auto sent = Send(server_.get(), octets.data(), octets.size());
+    const auto sent = SendSome(server_.get(), octets.data(), octets.size());
     server_gone_ = !sent.has_value();
     octets = octets.subspan(sent.value_or(octets.size()));
   }
@@ -97,7 +60,7 @@ void Relay::FlushToServer(Clock::time_point now) {
     return;
   }
   const bool was_stopped = waiting_for_server() > 0;
-  const auto sent = Send(server_.get(), to_server_.data(), waiting_for_server());
+  const auto sent = SendSome(server_.get(), to_server_.data(), waiting_for_server());
   server_gone_ = !sent.has_value();
   RemoveFront(to_server_, sent.value_or(waiting_for_server()));
   if (was_stopped && waiting_for_server() == 0) inspector_.Excuse(now - stopped_reading_);
@@ -105,7 +68,7 @@ void Relay::FlushToServer(Clock::time_point now) {
 
 void Relay::ReadServer(Scratch scratch, Clock::time_point now) {
   std::span<uint8_t> octets = scratch;
-  switch (Receive(server_.get(), octets)) {
+  switch (ReceiveSome(server_.get(), octets)) {
     case Received::kNothing:
       return;
     case Received::kEnd:
@@ -116,7 +79,7 @@ void Relay::ReadServer(Scratch scratch, Clock::time_point now) {
       break;
   }
   inspector_.FromServer(octets);
-  const auto sent = Send(client_.get(), octets.data(), octets.size());
+  const auto sent = SendSome(client_.get(), octets.data(), octets.size());
   if (!sent.has_value()) {
     finished_ = true;
     return;
@@ -130,7 +93,7 @@ void Relay::ReadServer(Scratch scratch, Clock::time_point now) {
 }
 
 void Relay::FlushToClient(Clock::time_point now) {
-  const auto sent = Send(client_.get(), to_client_.data(), to_client_.size());
+  const auto sent = SendSome(client_.get(), to_client_.data(), to_client_.size());
   if (!sent.has_value()) {
     finished_ = true;
     return;
@@ -170,7 +133,7 @@ void Relay::Refuse(const std::string& violation) {
   if (!to_client_.empty()) return;
   // Best effort: a client that is a person's mistake gets to know what it was.
   const std::string good_bye = inspector_.GoodBye("ddskeyd: " + violation);
-  Send(client_.get(), good_bye.data(), good_bye.size());
+  SendSome(client_.get(), good_bye.data(), good_bye.size());
 }
 
 }  // namespace ddskey

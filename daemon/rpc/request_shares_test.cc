@@ -27,5 +27,15 @@ TEST(RequestSharesTest, S17WhatIsGivenBackIsNeverRefusedAndLeavesNothingBehind) 
   EXPECT_EQ(shares.Change(1000, kFirst, 0, 10), "");
 }
 
+TEST(RequestSharesTest, S17AllUsersTogetherHaveABound) {
+  RequestShares shares({.per_process = 100, .per_uid = 100, .total = 150});
+  EXPECT_EQ(shares.Change(1, {1, 1}, 0, 100), "");
+  EXPECT_EQ(shares.Change(2, {2, 1}, 0, 50), "");
+  EXPECT_EQ(shares.Change(3, {3, 1}, 0, 1), "all users");
+  EXPECT_EQ(shares.Change(3, {3, 1}, 1, 0), "");
+  EXPECT_EQ(shares.Change(1, {1, 1}, 100, 0), "");
+  EXPECT_EQ(shares.Change(3, {3, 1}, 0, 100), "");
+}
+
 }  // namespace
 }  // namespace ddskey

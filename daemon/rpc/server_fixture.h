@@ -10,28 +10,70 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "daemon/rpc/fake_echo_service.h"
 #include "daemon/rpc/server.h"
+#include "daemon/rpc/service_table.h"
+#include "daemon/rpc/unary_server.h"
 #include "daemon/rpc/unique_fd.h"
 
 namespace ddskey::test {
 
+// ServerKind is which of the two servers a test is about: what holds for both is tested on both.
+enum class ServerKind { kGrpc, kUnary };
+inline std::string ServerKindName(const ::testing::TestParamInfo<ServerKind>& kind) {
+  return kind.param == ServerKind::kGrpc ? "RpcServer" : "UnaryServer";
+}
+
+// AnyServer is one of them.
+class AnyServer {
+ public:
+  explicit AnyServer(std::unique_ptr<RpcServer> server) : grpc_(std::move(server)) {}
+  explicit AnyServer(std::unique_ptr<UnaryServer> server) : unary_(std::move(server)) {}
+
+  void Shutdown(std::chrono::milliseconds grace) { grpc_ ? grpc_->Shutdown(grace) : unary_->Shutdown(grace); }
+  uint32_t connection_count() const { return grpc_ ? grpc_->connection_count() : unary_->connection_count(); }
+  uint64_t refused_count() const { return grpc_ ? grpc_->refused_count() : unary_->refused_count(); }
+  // Only RpcServer has a health service.
+  void SetServing(bool serving) { grpc_->SetServing(serving); }
+
+ private:
+  std::unique_ptr<RpcServer> grpc_;
+  std::unique_ptr<UnaryServer> unary_;
+};
+
 // ServerFixture has a server with the echo service on a socket at `path`. It is a base of test classes.
 class ServerFixture {
  protected:
-  explicit ServerFixture(const std::string& path) : path_(path) {}
+  explicit ServerFixture(const std::string& path, ServerKind kind = ServerKind::kGrpc) : path_(path), kind_(kind) {}
 
   void Start(const RpcServer::Options& options = {.name = "test", .limits = {}}) {
     auto socket = ListeningSocket::Bind(path_, 0666);
     ASSERT_TRUE(socket.ok()) << socket.status();
-    auto server = RpcServer::Start(*std::move(socket), options, {&service_}, peers_);
+    if (kind_ == ServerKind::kGrpc) {
+      auto server = RpcServer::Start(*std::move(socket), options, {&service_}, peers_);
+      ASSERT_TRUE(server.ok()) << server.status();
+      server_ = std::make_unique<AnyServer>(*std::move(server));
+      return;
+    }
+    ServiceTable services;
+    service_.AddTo(services);
+    auto server = UnaryServer::Start(
+        *std::move(socket),
+        {.name = options.name,
+         .limits = options.limits,
+         .max_message_octets = static_cast<size_t>(options.max_message_octets),
+         // The server does not end before the call that it holds.
+         .run_large = [](const Subject&, std::function<void()> begin) { std::thread(std::move(begin)).detach(); }},
+        std::move(services));
     ASSERT_TRUE(server.ok()) << server.status();
-    server_ = *std::move(server);
+    server_ = std::make_unique<AnyServer>(*std::move(server));
   }
 
   // Connect returns a stub with a connection of its own.
@@ -59,10 +101,14 @@ class ServerFixture {
   }
 
   const std::string path_;
+  const ServerKind kind_;
   PeerRegistry peers_;
   FakeEchoService service_{peers_};
-  std::unique_ptr<RpcServer> server_;
+  std::unique_ptr<AnyServer> server_;
 };
+
+// kTrailers is what the header of the frame that ends the answer on stream 1 ends with.
+inline constexpr std::string_view kTrailers("\x01\x05\0\0\0\x01", 6);
 
 // RawClient writes any octets to the server.
 class RawClient {

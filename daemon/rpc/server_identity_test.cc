@@ -26,9 +26,11 @@ struct HasTempDir {
   const test::TempDir dir_;
 };
 
-class RpcServerIdentityTest : public ::testing::Test, protected HasTempDir, protected test::ServerFixture {
+class ServerIdentityTest : public ::testing::TestWithParam<test::ServerKind>,
+                           protected HasTempDir,
+                           protected test::ServerFixture {
  protected:
-  RpcServerIdentityTest() : ServerFixture(dir_.File("socket")) {}
+  ServerIdentityTest() : ServerFixture(dir_.File("socket"), GetParam()) {}
 
   void SetUp() override {
     // For other users.
@@ -42,7 +44,10 @@ class RpcServerIdentityTest : public ::testing::Test, protected HasTempDir, prot
   }
 };
 
-TEST_F(RpcServerIdentityTest, S10NeverMistakesOneProcessForAnother) {
+INSTANTIATE_TEST_SUITE_P(Kinds, ServerIdentityTest,
+                         ::testing::Values(test::ServerKind::kGrpc, test::ServerKind::kUnary), &test::ServerKindName);
+
+TEST_P(ServerIdentityTest, S10NeverMistakesOneProcessForAnother) {
   ASSERT_NO_FATAL_FAILURE(Start());
   constexpr int kThreads = 4;
   constexpr int kConnections = 75;
@@ -65,7 +70,7 @@ TEST_F(RpcServerIdentityTest, S10NeverMistakesOneProcessForAnother) {
   EXPECT_TRUE(WaitFor([&] { return server_->connection_count() == 0; }));
 }
 
-TEST_F(RpcServerIdentityTest, S10AConnectionThatWasPassedOnKeepsWhoMadeIt) {
+TEST_P(ServerIdentityTest, S10AConnectionThatWasPassedOnKeepsWhoMadeIt) {
   ASSERT_NO_FATAL_FAILURE(Start());
   ConnectedChild child(path_, {.user = 12345, .groups = {}, .user_afterwards = {}});
   EchoReply reply;
@@ -74,7 +79,7 @@ TEST_F(RpcServerIdentityTest, S10AConnectionThatWasPassedOnKeepsWhoMadeIt) {
   EXPECT_NE(reply.pid(), getpid());
 }
 
-TEST_F(RpcServerIdentityTest, S17AUserThatTakesAllItsConnectionsLeavesThoseOfOthers) {
+TEST_P(ServerIdentityTest, S17AUserThatTakesAllItsConnectionsLeavesThoseOfOthers) {
   ASSERT_NO_FATAL_FAILURE(Start({.name = "test", .limits = {.connections_per_uid = 5}}));
   std::vector<std::unique_ptr<ConnectedChild>> greedy;
   for (int i = 0; i < 20; ++i) {

@@ -21,45 +21,50 @@ struct HasTempDir {
   const TempDir dir_;
 };
 
-class RpcServerMemoryTest : public ::testing::Test, protected HasTempDir, protected ServerFixture {
+class ServerMemoryTest : public ::testing::TestWithParam<ServerKind>, protected HasTempDir, protected ServerFixture {
  protected:
-  RpcServerMemoryTest() : ServerFixture(dir_.File("socket")) {}
+  ServerMemoryTest() : ServerFixture(dir_.File("socket"), GetParam()) {}
 };
+
+INSTANTIATE_TEST_SUITE_P(Kinds, ServerMemoryTest, ::testing::Values(ServerKind::kGrpc, ServerKind::kUnary),
+                         &ServerKindName);
 
 // A request that is not finished yet.
 std::string Begun(uint32_t stream) {
   return Frame(kHeaders, kEndHeaders, stream, RequestHeaders("/ddskey.test.EchoService/Unary"));
 }
 
-// A call of the health service that is answered now and then, and never ends.
-std::string Watch(uint32_t stream) {
-  return Frame(kHeaders, kEndHeaders, stream, RequestHeaders("/grpc.health.v1.Health/Watch")) +
-         Frame(kData, kEndStream, stream, Message(""));
+// A call that is not answered.
+std::string Waiting(uint32_t stream) {
+  EchoRequest request;
+  request.set_sleep_ms(600'000);
+  return Frame(kHeaders, kEndHeaders, stream, RequestHeaders("/ddskey.test.EchoService/Unary")) +
+         Frame(kData, kEndStream, stream, Message(request.SerializeAsString()));
 }
 
 // gRPC takes memory for each call, asked for by whomever, and resets anybody's connections when it has too much.
-TEST_F(RpcServerMemoryTest, S17UnansweredRequestsOfAProcessAreBounded) {
+TEST_P(ServerMemoryTest, S17UnansweredRequestsOfAProcessAreBounded) {
   ASSERT_NO_FATAL_FAILURE(Start());
   // The octets of the messages count as well.
   constexpr size_t kFull = kRequestOctetsPerProcess / (kStreams * kRequestCost) - 1;
-  std::string watches = Hello();
-  for (uint32_t stream = 0; stream < kStreams; ++stream) watches += Watch(2 * stream + 1);
+  std::string calls = Hello();
+  for (uint32_t stream = 0; stream < kStreams; ++stream) calls += Waiting(2 * stream + 1);
   std::list<RawClient> clients;
   for (size_t i = 0; i < kFull; ++i) {
-    ASSERT_TRUE(clients.emplace_back(path_).Send(watches));
-    // The answer to the last: its response headers.
-    ASSERT_TRUE(clients.back().ReadUntil(std::string("\x01\x04\0\0\0\x7f", 6)));
+    ASSERT_TRUE(clients.emplace_back(path_).Send(calls));
+    ASSERT_TRUE(WaitFor([&] { return service_.running == static_cast<int>(kStreams * (i + 1)); }));
   }
   RawClient over(path_);
-  over.Send(watches);
+  over.Send(calls);
   EXPECT_TRUE(over.ReadToTheEnd());
   EXPECT_THAT(over.received(), HasSubstr("too much memory for the unanswered requests of this process"));
 
   // Another process of this user goes on.
   ConnectedChild child(path_, {});
   RawClient other(UniqueFd(child.TakeSocket()));
-  ASSERT_TRUE(other.Send(Hello() + Watch(1)));
-  EXPECT_TRUE(other.ReadUntil(std::string("\x01\x04\0\0\0\x01", 6)));
+  ASSERT_TRUE(other.Send(Hello() + Frame(kHeaders, kEndHeaders, 1, RequestHeaders("/ddskey.test.EchoService/Unary")) +
+                         Frame(kData, kEndStream, 1, Message(""))));
+  EXPECT_TRUE(other.ReadUntil(kTrailers));
   // So does this one, when it has given back what it had. The child has a copy of each socket.
   child.Kill();
   clients.pop_back();
@@ -67,25 +72,27 @@ TEST_F(RpcServerMemoryTest, S17UnansweredRequestsOfAProcessAreBounded) {
   EXPECT_TRUE(Echoes(*Connect()));
 }
 
-TEST_F(RpcServerMemoryTest, S17OctetsOfUnfinishedRequestsCount) {
+TEST_P(ServerMemoryTest, S17OctetsOfUnfinishedRequestsCount) {
   ASSERT_NO_FATAL_FAILURE(Start());
   constexpr size_t kWindow = 65535;  // of a new connection (RFC 9113, 6.9.2)
-  const std::string part(kFrameOctets, '\0');
+  const std::string message = Message(std::string(kApplicationMessageOctets / 2, 'x'));
   std::list<RawClient> clients;
   bool refused = false;
-  for (size_t octets = 0; !refused && octets <= kRequestOctetsPerProcess; octets += 3 * part.size()) {
+  for (size_t octets = 0; !refused && octets <= kRequestOctetsPerProcess; octets += size_t{3} * kFrameOctets) {
     if (clients.size() == Limits().connections_per_process) break;
     std::string request = Hello();
     for (uint32_t stream = 1; stream < 2 * kStreams; stream += 2) request += Begun(stream);
     static_assert(3 * kFrameOctets < kWindow);
-    for (int i = 0; i < 3; ++i) request += Frame(kData, 0, 1, part);
+    for (size_t i = 0; i < 3; ++i) {
+      request += Frame(kData, 0, 1, std::string_view(message).substr(i * kFrameOctets, kFrameOctets));
+    }
     refused = !clients.emplace_back(path_).Send(request) || !clients.back().ReadUntil(std::string("\x04\x01", 2));
   }
   ASSERT_TRUE(refused);
   EXPECT_THAT(clients.back().received(), HasSubstr("of this process"));
   // Without their DATA that many connections would be in order.
   EXPECT_LE((clients.size() - 1) * kStreams * kRequestCost, kRequestOctetsPerProcess);
-  EXPECT_GT(clients.size() * (kStreams * kRequestCost + 3 * part.size()), kRequestOctetsPerProcess);
+  EXPECT_GT(clients.size() * (kStreams * kRequestCost + size_t{3} * kFrameOctets), kRequestOctetsPerProcess);
 }
 
 }  // namespace

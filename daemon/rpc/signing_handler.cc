@@ -82,45 +82,40 @@ absl::StatusOr<DigestToSign> Parse(const v1::SignDigestRequest& request) {
   return parsed;
 }
 
-std::chrono::steady_clock::time_point DeadlineOf(const grpc::CallbackServerContext& context) {
-  const auto left = context.deadline() - std::chrono::system_clock::now();
-  return std::chrono::steady_clock::now() + std::min<std::chrono::system_clock::duration>(left, kLongestWait);
-}
-
 }  // namespace
 
-grpc::ServerUnaryReactor* SigningHandler::ListSigningKeys(grpc::CallbackServerContext* context,
-                                                          const v1::ListSigningKeysRequest* /*request*/,
-                                                          v1::ListSigningKeysResponse* response) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
-  if (call == nullptr) return reactor;
+void SigningHandler::AddTo(ServiceTable& services) {
+  services.Add<v1::ListSigningKeysRequest, v1::ListSigningKeysResponse>(
+      "/ddskey.v1.SigningService/ListSigningKeys",
+      [this](const ServiceTable::Call& call, const auto& /*request*/, auto* response) { List(call, response); });
+  services.Add<v1::SignDigestRequest, v1::SignDigestResponse>(
+      "/ddskey.v1.SigningService/SignDigest",
+      [this](const ServiceTable::Call& call, const auto& request, auto* response) { Sign(call, request, response); });
+}
+
+void SigningHandler::List(const ServiceTable::Call& begun, v1::ListSigningKeysResponse* response) {
+  const auto call = AdmittedCall::Admit(limiter_, begun);
+  if (call == nullptr) return;
   custodian_.List(call->caller(), [call, response](absl::StatusOr<std::vector<SigningKey>> keys) {
     if (!keys.ok()) return call->Finish(keys.status());
     for (SigningKey& key : *keys) FillKey(std::move(key), *response->add_keys());
     call->Finish(absl::OkStatus());
   });
-  return reactor;
 }
 
-grpc::ServerUnaryReactor* SigningHandler::SignDigest(grpc::CallbackServerContext* context,
-                                                     const v1::SignDigestRequest* request,
-                                                     v1::SignDigestResponse* response) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
-  if (call == nullptr) return reactor;
-  auto parsed = Parse(*request);
-  if (!parsed.ok()) {
-    call->Finish(parsed.status());
-    return reactor;
-  }
-  custodian_.Sign(call->caller(), *std::move(parsed), DeadlineOf(*context),
+void SigningHandler::Sign(const ServiceTable::Call& begun, const v1::SignDigestRequest& request,
+                          v1::SignDigestResponse* response) {
+  const auto call = AdmittedCall::Admit(limiter_, begun);
+  if (call == nullptr) return;
+  auto parsed = Parse(request);
+  if (!parsed.ok()) return call->Finish(parsed.status());
+  const auto deadline = std::min(begun->deadline(), UnaryCall::Clock::now() + kLongestWait);
+  custodian_.Sign(call->caller(), *std::move(parsed), deadline,
                   [call, response](absl::StatusOr<std::string> signature) {
                     const absl::Status status = signature.status();
                     if (status.ok()) response->set_signature(*std::move(signature));
                     call->Finish(status);
                   });
-  return reactor;
 }
 
 }  // namespace ddskey

@@ -3,27 +3,24 @@
 
 #include "daemon/custodian/signing_custodian.h"
 #include "daemon/rpc/call_limiter.h"
-#include "daemon/rpc/peer_registry.h"
-#include "ddskey/v1/signing.grpc.pb.h"
+#include "daemon/rpc/service_table.h"
+#include "ddskey/v1/signing.pb.h"
 
 namespace ddskey {
 
-// SigningHandler serves SigningService: it identifies the caller, counts the call, translates, and asks the custodian
-// once.
-class SigningHandler final : public v1::SigningService::CallbackService {
+// SigningHandler serves SigningService: it counts the call, translates, and asks the custodian once.
+class SigningHandler {
  public:
-  // All must outlive the handler.
-  SigningHandler(const PeerRegistry& peers, CallLimiter& limiter, SigningCustodian& custodian)
-      : peers_(peers), limiter_(limiter), custodian_(custodian) {}
+  // Both must outlive the handler.
+  SigningHandler(CallLimiter& limiter, SigningCustodian& custodian) : limiter_(limiter), custodian_(custodian) {}
 
-  grpc::ServerUnaryReactor* ListSigningKeys(grpc::CallbackServerContext* context,
-                                            const v1::ListSigningKeysRequest* request,
-                                            v1::ListSigningKeysResponse* response) override;
-  grpc::ServerUnaryReactor* SignDigest(grpc::CallbackServerContext* context, const v1::SignDigestRequest* request,
-                                       v1::SignDigestResponse* response) override;
+  // AddTo adds the methods of the service. The handler must outlive the server that `services` is for.
+  void AddTo(ServiceTable& services);
 
  private:
-  const PeerRegistry& peers_;
+  void List(const ServiceTable::Call& begun, v1::ListSigningKeysResponse* response);
+  void Sign(const ServiceTable::Call& begun, const v1::SignDigestRequest& request, v1::SignDigestResponse* response);
+
   CallLimiter& limiter_;
   SigningCustodian& custodian_;
 };

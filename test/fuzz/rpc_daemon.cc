@@ -13,6 +13,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "daemon/handshake/root_storage.h"
+#include "daemon/rpc/listening_socket.h"
+#include "daemon/rpc/service_table.h"
 #include "test/fakes/fake_key_backend.h"
 #include "test/fuzz/fuzz_input.h"
 #include "test/fuzz/invariant.h"
@@ -102,24 +104,32 @@ RpcDaemon::RpcDaemon() {
   identities_ = std::make_unique<IdentityCustodian>(
       IdentityCustodian::Parts{*pool_, *authorizer_, *keys_, *backends_, *validator_, changes_, book_, &absl::Now});
   limiter_ = std::make_unique<CallLimiter>(NoLimits());
-  authentication_handler_ =
-      std::make_unique<AuthenticationHandler>(peers_, *limiter_, *authentication_, *reviewer_, *board_);
+  authentication_handler_ = std::make_unique<AuthenticationHandler>(*limiter_, *authentication_, *reviewer_, *board_);
   admin_handler_ =
       std::make_unique<AdminHandler>(peers_, *limiter_,
                                      AdminHandler::Custodians{*administration_, *identities_, *trust_, *checker_,
                                                               *backup_, *clock_custodian_, *attestation_},
                                      [](v1::GetStatusResponse& status) { status.set_version("fuzz"); });
-  auto socket = ListeningSocket::Bind(dir_.File("socket"), 0600);
-  server_ = *RpcServer::Start(*std::move(socket), {.name = "fuzz", .limits = NoLimits()},
-                              {authentication_handler_.get(), admin_handler_.get()}, peers_);
-  stub_ = std::make_unique<grpc::GenericStub>(
-      grpc::CreateChannel("unix:" + dir_.File("socket"), grpc::InsecureChannelCredentials()));
+  ServiceTable services;
+  authentication_handler_->AddTo(services);
+  application_server_ = *UnaryServer::Start(*ListeningSocket::Bind(dir_.File("socket"), 0600),
+                                            {.name = "fuzz", .limits = NoLimits()}, std::move(services));
+  admin_server_ = *RpcServer::Start(*ListeningSocket::Bind(dir_.File("admin"), 0600),
+                                    {.name = "fuzz", .limits = NoLimits()}, {admin_handler_.get()}, peers_);
+  const auto stub = [this](const char* name) {
+    return std::make_unique<grpc::GenericStub>(
+        grpc::CreateChannel("unix:" + dir_.File(name), grpc::InsecureChannelCredentials()));
+  };
+  application_stub_ = stub("socket");
+  admin_stub_ = stub("admin");
 }
 
 RpcDaemon::~RpcDaemon() {
-  stub_.reset();
+  application_stub_.reset();
+  admin_stub_.reset();
   board_->Close();
-  server_.reset();
+  application_server_.reset();
+  admin_server_.reset();
   // Its deposits are answered by the device.
   authentication_.reset();
   pool_.reset();
@@ -132,8 +142,9 @@ RpcDaemon::Answer RpcDaemon::Call(const std::string& service, const std::string&
   const grpc::ByteBuffer buffer(&slice, 1);
   grpc::ByteBuffer response;
   std::promise<grpc::Status> done;
-  stub_->UnaryCall(&context, absl::StrCat("/ddskey.v1.", service, "/", method), grpc::StubOptions(), &buffer, &response,
-                   [&done](grpc::Status status) { done.set_value(std::move(status)); });
+  grpc::GenericStub& stub = service == "AdminService" ? *admin_stub_ : *application_stub_;
+  stub.UnaryCall(&context, absl::StrCat("/ddskey.v1.", service, "/", method), grpc::StubOptions(), &buffer, &response,
+                 [&done](grpc::Status status) { done.set_value(std::move(status)); });
   const grpc::Status status = done.get_future().get();
   Answer answer{status.error_code(), ""};
   std::vector<grpc::Slice> parts;

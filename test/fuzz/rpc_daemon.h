@@ -36,6 +36,7 @@
 #include "daemon/rpc/peer_credentials.h"
 #include "daemon/rpc/peer_registry.h"
 #include "daemon/rpc/server.h"
+#include "daemon/rpc/unary_server.h"
 #include "daemon/trust/certificate_validator.h"
 #include "test/support/temp_dir.h"
 
@@ -93,8 +94,10 @@ class RpcDaemon {
   std::unique_ptr<CallLimiter> limiter_;
   std::unique_ptr<AuthenticationHandler> authentication_handler_;
   std::unique_ptr<AdminHandler> admin_handler_;
-  std::unique_ptr<RpcServer> server_;
-  std::unique_ptr<grpc::GenericStub> stub_;
+  std::unique_ptr<UnaryServer> application_server_;
+  std::unique_ptr<RpcServer> admin_server_;
+  std::unique_ptr<grpc::GenericStub> application_stub_;
+  std::unique_ptr<grpc::GenericStub> admin_stub_;
 };
 
 // RequestText is a call of a script: `call METHOD`, then the fields of its request, a line each:

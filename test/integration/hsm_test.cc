@@ -126,8 +126,8 @@ TEST_F(HsmTest, TwoTokensAndSoftwareServeOneDaemonUnderWhateverNames) {
   Give("ddskeyd.pkcs11-pin.b", "1111");
   Give("ddskeyd.pkcs11-pin.c", "2222");
   Begin(test::SoftHsmBackend(hsm_, "b", "one") + test::SoftHsmBackend(hsm_, "c", "two"));
-  EXPECT_TRUE(Meet("of-one", "of-two").ok());
   ASSERT_TRUE(Healthy());
+  EXPECT_TRUE(Meet("of-one", "of-two").ok());
   EXPECT_EQ(Key("of-one").backend(), "b");
   EXPECT_EQ(Key("of-two").backend(), "c");
   EXPECT_EQ(daemon_->Status().unusable_keys(), 0U);
