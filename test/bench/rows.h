@@ -39,7 +39,7 @@ std::vector<Line> ReplyLatency(int rounds);
 // against tpm2-pkcs11 in the program itself.
 std::vector<Line> ModuleRate(int rounds);
 
-// ModuleFootprint: threads, libraries and private memory that the PKCS#11 module adds to a program in C.
+// ModuleFootprint: threads, libraries and private memory that the PKCS#11 module adds to one of two programs in C.
 std::vector<Line> ModuleFootprint(int rounds);
 
 // ShimFootprint: threads, private memory and libraries of a matched application, against the builtin plugin.

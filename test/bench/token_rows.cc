@@ -182,15 +182,20 @@ Line Compare(const std::string& what, const Ours& ours, const Theirs& theirs, si
   return Paired(what, of_ours, of_theirs, "/s", reach, true);
 }
 
+// HostFootprint is of one of two such programs that run at the same time: what they share is nobody's.
 Footprint HostFootprint(const std::vector<std::string>& arguments) {
   const test::TempDir dir;
   std::vector<std::string> command = {kHost};
   command.insert(command.end(), arguments.begin(), arguments.end());
   test::Process::Options options;
-  options.output = dir.File("output");
-  const auto host = test::Process::Start(command, options);
-  if (!test::WaitFor([&] { return host->Output() == "ready\n"; })) Give("the host: " + host->Output());
-  return FootprintOf(host->pid());
+  std::vector<std::unique_ptr<test::Process>> hosts;
+  for (const char* const name : {"one", "other"}) {
+    options.output = dir.File(name);
+    hosts.push_back(test::Process::Start(command, options));
+    test::Process& host = *hosts.back();
+    if (!test::WaitFor([&] { return host.Output() == "ready\n"; })) Give("the host: " + host.Output());
+  }
+  return FootprintOf(hosts.front()->pid());
 }
 
 }  // namespace
