@@ -67,6 +67,7 @@ absl::StatusOr<std::unique_ptr<KeyBackend>> OpenToken(const v1::Config& config, 
     helper.environment.assign(token.environment().begin(), token.environment().end());
     helper.helper = token.helper();
     helper.user = token.helper_user();
+    helper.same_user = token.same_user();
   }
   helper.needs_network = token.needs_network();
   helper.call_deadline = std::chrono::milliseconds(token.call_timeout_ms());

@@ -142,6 +142,8 @@ void CheckForeignHelper(const Place& place, const v1::Pkcs11Backend& token) {
                                                     {"sessions", token.sessions() != 0},
                                                     {"environment", token.environment_size() > 0},
                                                     {"helper_user", !token.helper_user().empty()},
+                                                    {"same_user", token.same_user()},
+                                                    {"needs_network", token.needs_network()},
                                                     {"helper", !token.helper().empty()}};
   for (const auto& [field, is_set] : elsewhere) {
     if (is_set) place.Wrong(field, "belongs into the unit of the helper, if there is a helper_socket");

@@ -143,7 +143,7 @@ TEST(ConfigTest, S13ReportsEachMistakeAboutTokens) {
   const std::string errors = ErrorsOf(R"(backend { name: "a" pkcs11 {} }
 backend { name: "b" pkcs11 { module: "lib.so" sessions: 9 } }
 backend { name: "c" pkcs11 { module: "/lib.so" environment: "A" call_timeout_ms: 1 helper: "x" } }
-backend { name: "d" pkcs11 { helper_socket: "/run/s" token_label: "d" } }
+backend { name: "d" pkcs11 { helper_socket: "/run/s" token_label: "d" needs_network: true same_user: true } }
 backend { name: "e" pkcs11 { module: "/lib.so" token_label: "e" } }
 backend { name: "f" pkcs11 { module: "/lib.so" token_label: "e" } }
 )");
@@ -151,7 +151,8 @@ backend { name: "f" pkcs11 { module: "/lib.so" token_label: "e" } }
        {"file:1:21: pkcs11: needs a module", "file:2:30: module: must be an absolute path",
         "file:2:47: sessions: must be", "file:3:48: environment: must be NAME=value",
         "file:3:65: call_timeout_ms: must be 100 to 600000", "file:3:84: helper: must be an absolute path",
-        "file:4:54: token_label: belongs into the unit", "file:6:21: pkcs11: another backend has this token"}) {
+        "file:4:54: token_label: belongs into the unit", "file:4:71: needs_network: belongs into the unit",
+        "file:4:91: same_user: belongs into the unit", "file:6:21: pkcs11: another backend has this token"}) {
     EXPECT_THAT(errors, HasSubstr(mistake));
   }
 }

@@ -50,6 +50,7 @@ class OpteeHost : public BackendHost {
     helper.environment = {machine_.environment()};
     helper.helper = std::filesystem::absolute("daemon/backend/pkcs11/helper/ddskeyd-pkcs11");
     if (geteuid() == 0) helper.user = "nobody";
+    helper.same_user = true;
     helper.call_deadline = minutes(1);
     Pkcs11Backend::Options options;
     SecretBytes pin = *SecretBytes::Allocate(machine_.pin().size());

@@ -53,6 +53,7 @@ class SoftHsmHost : public BackendHost {
     helper.environment = {hsm_.environment()};
     helper.helper = HelperProgram();
     helper.user = kHelperUser;
+    helper.same_user = true;
     Pkcs11Backend::Options options;
     options.pin = Pin("1234");
     return *Pkcs11Backend::Create(*pkcs11::HelperToken::Create(std::move(helper)), std::move(options));

@@ -88,6 +88,7 @@ void FakeToken::Open(std::shared_ptr<const SecretBytes> pin, Time, Done<TokenSta
         if (!status.ok()) return [done, status] { done(status); };
         if (!open_ && !hsm_->pin.empty()) {
           if (pin == nullptr) return [done] { done(PinRefused("missing")); };
+          if (hsm_->has_one_try) return [done] { done(PinRefused("untried")); };
           const auto octets = pin->Reveal(SecretAccess());
           hsm_->tried.emplace_back(octets.begin(), octets.end());
           if (hsm_->tried.back() != hsm_->pin) return [done] { done(PinRefused("wrong")); };

@@ -32,6 +32,8 @@ struct FakeHsm {
   std::map<std::string, Key> keys;
   // Empty for a token that needs none.
   std::string pin = "1234";
+  // Whether one try of the PIN is left, which is not used.
+  bool has_one_try = false;
   // Every PIN that it compared, and how often it was opened or looked at.
   std::vector<std::string> tried;
   int opens = 0;

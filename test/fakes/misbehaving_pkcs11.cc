@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
@@ -115,6 +116,9 @@ void Probe() {
   Log(std::string("unshare ") + Outcome(syscall(SYS_unshare, 0)));
   Log(std::string("keyctl ") + Outcome(syscall(SYS_keyctl, 0, 0)));
   Log(std::string("bpf ") + Outcome(syscall(SYS_bpf, 0, nullptr, 0)));
+  Log(std::string("typing ") + Outcome(syscall(SYS_ioctl, 0, TIOCSTI, "x")));
+  Log(std::string("typing wide ") + Outcome(syscall(SYS_ioctl, 0, TIOCSTI | (1UL << 32), "x")));
+  Log(std::string("pasting ") + Outcome(syscall(SYS_ioctl, 0, TIOCLINUX, "\3")));
   if (secret != nullptr) Log(std::string("secret ") + Outcome(open(secret, O_RDONLY)));
   std::string descriptors = "descriptors";
   for (int fd = 0; fd < 1024; ++fd) {

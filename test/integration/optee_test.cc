@@ -59,7 +59,8 @@ class OpteeTest : public test::FaultBed {
     return {"optee", "pkcs11",
             "backend { name: \"optee\" pkcs11 { module: \"" + machine_.module() + "\" token_label: \"" +
                 OpteeMachine::Label(0) + "\" environment: \"" + machine_.environment() + "\" helper: \"" + helper +
-                "\" sessions: 2 call_timeout_ms: 10000" + (geteuid() == 0 ? " helper_user: \"nobody\"" : "") + " } }",
+                "\" same_user: true sessions: 2 call_timeout_ms: 10000" +
+                (geteuid() == 0 ? " helper_user: \"nobody\"" : "") + " } }",
             seconds(20)};
   }
 

@@ -17,7 +17,7 @@ std::string HelperProgram() { return std::filesystem::absolute("daemon/backend/p
 std::string SoftHsmBackend(const SoftHsm& hsm, const std::string& name, const std::string& label,
                            const std::string& more) {
   return absl::StrCat("backend { name: \"", name, "\" pkcs11 { module: \"", kSoftHsmModule, "\" token_label: \"", label,
-                      "\" environment: \"", hsm.environment(), "\" helper: \"", HelperProgram(), "\" ",
+                      "\" environment: \"", hsm.environment(), "\" helper: \"", HelperProgram(), "\" same_user: true ",
                       geteuid() == 0 ? absl::StrCat("helper_user: \"", kHelperUser, "\" ") : "", more, " } }\n");
 }
 

@@ -93,7 +93,7 @@ absl::Status StatusOf(const Answer& answer) {
   absl::Status status(code, Printable(answer.message(), kMaxSentence));
   const std::string& refused = answer.pin_refused();
   if (code == absl::StatusCode::kFailedPrecondition &&
-      (refused == "wrong" || refused == "locked" || refused == "missing")) {
+      (refused == "wrong" || refused == "locked" || refused == "missing" || refused == "untried")) {
     status.SetPayload(kPinRefused, absl::Cord(refused));
   }
   return status;

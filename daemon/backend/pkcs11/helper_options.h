@@ -30,8 +30,10 @@ struct HelperOptions {
   // The whole environment of the process, "NAME=value".
   std::vector<std::string> environment = {};
   std::string helper = kDefaultHelper;
-  // Whom it runs as; only root can choose. Empty for kDefaultHelperUser, or when not root for the daemon's own.
+  // Whom it runs as; only root can choose. Empty for kDefaultHelperUser.
   std::string user = {};
+  // Whether it may run as the daemon's own user where the daemon can become nobody else; it is refused if not.
+  bool same_user = false;
   // The socket of a helper that systemd starts: everything above is then in its unit, and must be empty here.
   std::string socket = {};
   // Whether the module reaches its device over a network.

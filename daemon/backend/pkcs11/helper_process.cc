@@ -31,6 +31,10 @@ constexpr int kLastWordsMs = 20;
 constexpr char kSharedUser[] =
     "the PKCS#11 module runs as ddskeyd's own user: let systemd start ddskeyd-pkcs11 behind a socket, as a user of its "
     "own (docs/operations.md)";
+constexpr char kNoOtherUser[] =
+    "this daemon may not give the process of a PKCS#11 module a user of its own, so it starts none: let systemd start "
+    "ddskeyd-pkcs11, and name its socket with helper_socket (docs/operations.md); or allow ddskeyd's own user with "
+    "same_user: true, which gives the module whatever that user can reach";
 
 absl::Status SystemError(const char* doing, int error) {
   return absl::InternalError(absl::StrCat(doing, ": ", std::strerror(error)));
@@ -141,7 +145,7 @@ absl::Status CheckHelperOptions(const HelperOptions& options) {
     return absl::InvalidArgumentError("the socket of a PKCS#11 helper must be an absolute path of at most 107 octets");
   }
   if (!options.socket.empty() && (!options.label.empty() || !options.serial.empty() || !options.environment.empty() ||
-                                  !options.user.empty() || options.needs_network)) {
+                                  !options.user.empty() || options.same_user || options.needs_network)) {
     return absl::InvalidArgumentError("what a PKCS#11 helper behind a socket does is said in its unit, not here");
   }
   if (options.helper.empty() || options.helper.front() != '/') {
@@ -171,8 +175,10 @@ absl::StatusOr<std::unique_ptr<HelperProcess>> HelperProcess::StartChild(const H
   if (CanChangeUser()) {
     user = options.user.empty() ? kDefaultHelperUser : options.user;
     RETURN_IF_ERROR(CheckUser(user));
-  } else {
+  } else if (options.same_user) {
     warning = kSharedUser;
+  } else {
+    return absl::FailedPreconditionError(kNoOtherUser);
   }
   std::array<int, 2> ends = {-1, -1};
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {

@@ -16,7 +16,8 @@ namespace ddskey::pkcs11 {
 class HelperProcess {
  public:
   // Start starts the child, or connects if the options name a socket. FAILED_PRECONDITION if the helper, its user or
-  // its socket is not as it must be, with what to do; UNAVAILABLE if nobody serves the socket now.
+  // its socket is not as it must be, with what to do: S-15 wants a user for it that is not the daemon's. UNAVAILABLE if
+  // nobody serves the socket now.
   static absl::StatusOr<std::unique_ptr<HelperProcess>> Start(const HelperOptions& options);
 
   ~HelperProcess();

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "proto/contract/secret_access.h"
 #include "proto/contract/status_macros.h"
@@ -19,10 +20,12 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr uint32_t kProtocol = 1;
+constexpr uint32_t kProtocol = 2;
 constexpr size_t kMaxWaiting = 1024;
 constexpr milliseconds kShortestBackOff(50);
 constexpr milliseconds kLongestBackOff(2000);
+// Of service, after which the next pause is the shortest one: a module that crashes at each call is no good service.
+constexpr milliseconds kGoodService(5000);
 // The helper ends itself when a call is over its limit; this much later it is ended.
 constexpr milliseconds kGrace(500);
 constexpr milliseconds kLinger(50);
@@ -35,8 +38,12 @@ absl::Status DeadlineOver() {
 
 absl::Status NotOpen() { return absl::UnavailableError("the PKCS#11 token is away, or was not opened since it came"); }
 
-bool IsSame(const std::shared_ptr<const SecretBytes>& a, const std::shared_ptr<const SecretBytes>& b) {
-  return a != nullptr && b != nullptr && ConstantTimeEquals(a->Reveal(SecretAccess()), b->Reveal(SecretAccess()));
+absl::Status TooDoubtful() {
+  absl::Status status = absl::FailedPreconditionError(
+      "twice nobody heard what the token thought of its PIN, so it is not tried again by itself: find out why logging "
+      "in fails, and whether the token has counted wrong tries, before it is given anew");
+  status.SetPayload(kPinRefused, absl::Cord("untried"));
+  return status;
 }
 
 // What `read` reads in an answer, if there is one and it is good.
@@ -256,6 +263,7 @@ void HelperToken::Expire(Lock& lock, Time now) {
   };
   std::erase_if(waiting_, late);
   std::erase_if(opens_, late);
+  ReadLastWords(lock);
   bool hangs = false;
   for (auto& [id, call] : sent_) {
     // A caller that gave up does not mean that the module hangs.
@@ -267,7 +275,30 @@ void HelperToken::Expire(Lock& lock, Time now) {
   if (hangs) EndProcess(lock, absl::UnavailableError("the PKCS#11 module hung, and is started again"));
 }
 
+// ReadLastWords reads what a process has said of the PIN before an Open of it became late.
+void HelperToken::ReadLastWords(Lock& lock) {
+  const Time now = std::chrono::steady_clock::now();
+  const bool is_late = std::any_of(sent_.begin(), sent_.end(), [now](const auto& sent) {
+    return sent.second.pin != nullptr && sent.second.limit <= now;
+  });
+  if (!is_late || process_ == nullptr) return;
+  pollfd said = {process_->fd(), POLLIN, 0};
+  if (poll(&said, 1, 0) == 1) ReadAnswers(lock);
+}
+
+// RefuseDoubtful answers Opens whose PIN is too doubtful.
+void HelperToken::RefuseDoubtful() {
+  if (is_open_) return;
+  const auto refused = std::erase_if(opens_, [this](Call& call) {
+    if (pins_.MayTry(call.pin)) return false;
+    Finish(std::move(call.done), TooDoubtful());
+    return true;
+  });
+  if (refused > 0) pins_.AllowOneMore();
+}
+
 void HelperToken::BeginOpen(Lock& lock) {
+  if (!is_opening_) RefuseDoubtful();
   if (opens_.empty() || is_opening_) return;
   if (process_ == nullptr) {
     if (std::chrono::steady_clock::now() < next_start_) return;
@@ -301,11 +332,7 @@ void HelperToken::SendOpen(Call call) {
   // A token that is open has been told.
   if (is_open_) call.pin = nullptr;
   const std::shared_ptr<const SecretBytes> pin = call.pin;
-  if (IsSame(pin, accepted_pin_)) {
-    call.request.mutable_open()->set_pin_history(wire::PIN_HISTORY_ACCEPTED);
-  } else if (IsSame(pin, doubtful_pin_)) {
-    call.request.mutable_open()->set_pin_history(wire::PIN_HISTORY_IN_DOUBT);
-  }
+  call.request.mutable_open()->set_pin_history(pins_.Of(pin));
   Send(std::move(call), pin == nullptr ? std::span<const uint8_t>() : pin->Reveal(SecretAccess()));
 }
 
@@ -332,7 +359,11 @@ void HelperToken::ReadAnswers(Lock& lock) {
     }
     if (!frame->has_value()) return;
     auto answer = ParseAnswer((*frame)->message);
-    if (!answer.ok() || !sent_.contains(answer->id())) {
+    if (answer.ok() && answer->tries_pin()) {
+      const auto open = sent_.find(answer->id());
+      if (open != sent_.end() && open->second.pin != nullptr && !std::exchange(open->second.tries_pin, true)) continue;
+    }
+    if (!answer.ok() || answer->tries_pin() || !sent_.contains(answer->id())) {
       EndProcess(lock, absl::UnavailableError("the PKCS#11 module's process answered what nobody had asked"));
       return;
     }
@@ -362,25 +393,27 @@ void HelperToken::TakeOpen(const Call& call, const Answer& answer) {
   const absl::Status status = StatusOf(answer);
   const auto state = status.ok() ? TokenStateOf(answer) : absl::StatusOr<TokenState>(status);
   is_open_ = state.ok();
-  if (IsSame(call.pin, doubtful_pin_)) doubtful_pin_ = nullptr;
+  const auto refusal = status.GetPayload(kPinRefused);
   if (state.ok()) {
     sessions_ = std::min(state->sessions, options_.sessions);
-    back_off_ = kShortestBackOff;
-    if (call.pin != nullptr) accepted_pin_ = call.pin;
-  } else if (status.GetPayload(kPinRefused).has_value()) {
-    if (IsSame(call.pin, accepted_pin_)) accepted_pin_ = nullptr;
+    if (opened_at_ == Time()) opened_at_ = std::chrono::steady_clock::now();
+    pins_.Accept(call.pin);
+  } else if (refusal.has_value()) {
+    if (*refusal != "untried") pins_.Refuse(call.pin);
     // Those who wait have the same PIN, and it must not be tried once for each of them.
     for (Call& other : opens_) {
-      if (IsSame(other.pin, call.pin)) Finish(std::move(other.done), answer);
+      if (PinHistory::IsSame(other.pin, call.pin)) Finish(std::move(other.done), answer);
     }
-    std::erase_if(opens_, [&call](const Call& other) { return IsSame(other.pin, call.pin); });
-  } else if (call.pin != nullptr && (absl::IsDeadlineExceeded(status) || absl::IsUnavailable(status))) {
-    doubtful_pin_ = call.pin;
+    std::erase_if(opens_, [&call](const Call& other) { return PinHistory::IsSame(other.pin, call.pin); });
+  } else if (call.tries_pin) {
+    pins_.Doubt(call.pin);
   }
 }
 
 void HelperToken::EndProcess(Lock& lock, const absl::Status& why) {
   if (process_ == nullptr) return;
+  const Time opened_at = std::exchange(opened_at_, Time());
+  const bool was_good = opened_at != Time() && std::chrono::steady_clock::now() - opened_at >= kGoodService;
   is_open_ = false;
   is_opening_ = false;
   const std::unique_ptr<HelperProcess> process = std::move(process_);
@@ -388,12 +421,13 @@ void HelperToken::EndProcess(Lock& lock, const absl::Status& why) {
   const std::string how = process->End();
   lock.lock();
   broken_ = absl::OkStatus();
+  if (was_good) back_off_ = kShortestBackOff;
   next_start_ = std::chrono::steady_clock::now() + back_off_;
   back_off_ = std::min(back_off_ * 2, kLongestBackOff);
   const absl::Status status = absl::UnavailableError(how.empty() ? std::string(why.message())
                                                                  : absl::StrCat("the PKCS#11 module's process ", how));
   for (auto& [id, call] : sent_) {
-    if (call.pin != nullptr) doubtful_pin_ = call.pin;
+    if (call.tries_pin) pins_.Doubt(call.pin);
     Finish(std::move(call.done), status);
   }
   sent_.clear();

@@ -25,6 +25,7 @@
 #include "daemon/backend/pkcs11/frame.h"
 #include "daemon/backend/pkcs11/helper_options.h"
 #include "daemon/backend/pkcs11/helper_process.h"
+#include "daemon/backend/pkcs11/pin_history.h"
 #include "daemon/backend/pkcs11/token.h"
 
 namespace ddskey::pkcs11 {
@@ -35,8 +36,9 @@ namespace ddskey::pkcs11 {
 // A module has as many calls at a time as the token has sessions; others wait here. A caller's deadline answers that
 // caller. It is Options::call_deadline that decides that a module hangs, whoever still waits: its process is then
 // ended. A process that ended is started at the next Open, 50 ms after its end at the earliest, and up to 2 s after it
-// when the one before never had its token open. Opens are done one after the other; when a PIN is refused, those that
-// wait get the same answer. Nothing that the process says is believed to be of any size, form or meaning.
+// when those before never had their token open for some seconds. Opens are done one after the other; when a PIN is
+// refused, those that wait get the same answer. How often a PIN is tried of which nobody hears what became: PinHistory.
+// Nothing that the process says is believed to be of any size, form or meaning.
 class HelperToken : public Token {
  public:
   // Create starts nothing yet. INVALID_ARGUMENT for options that cannot be.
@@ -68,6 +70,8 @@ class HelperToken : public Token {
     std::shared_ptr<const SecretBytes> pin;
     // When the module hangs; for calls that were sent.
     Time limit = {};
+    // Whether the process said that the PIN goes to the token.
+    bool tries_pin = false;
   };
   using Ready = std::pair<Answered, absl::StatusOr<Answer>>;
 
@@ -85,7 +89,9 @@ class HelperToken : public Token {
   void Stop(Lock& lock);
   void CallReady(Lock& lock);
   void Expire(Lock& lock, Time now);
+  void ReadLastWords(Lock& lock);
   void BeginOpen(Lock& lock);
+  void RefuseDoubtful();
   void SendOpen(Call call);
   void SendWaiting();
   void ReadAnswers(Lock& lock);
@@ -122,8 +128,9 @@ class HelperToken : public Token {
   Time next_start_ = {};
   std::chrono::milliseconds back_off_;
   bool is_opening_ = false;
-  std::shared_ptr<const SecretBytes> accepted_pin_;
-  std::shared_ptr<const SecretBytes> doubtful_pin_;
+  PinHistory pins_;
+  // When this process first had its token open.
+  Time opened_at_ = {};
 
   // Of the thread alone.
   bool was_busy_ = false;

@@ -92,8 +92,9 @@ inline HelperOptions SoftHsmOptions(const test::SoftHsm& hsm) {
   options.module = test::kSoftHsmModule;
   options.environment = {hsm.environment()};
   options.helper = HelperPath();
-  // Where the test is root.
+  // Where the test is root, and where it is not.
   options.user = "nobody";
+  options.same_user = true;
   return options;
 }
 

@@ -220,6 +220,18 @@ TEST_F(MisbehavingModuleTest, StartsACrashingModuleAgainWithPauses) {
   EXPECT_OK(token_.Open());
 }
 
+TEST_F(MisbehavingModuleTest, PausesGrowAlsoWhenTheTokenWasOpenForAMoment) {
+  OpenWithKey();
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < 4; ++i) {
+    hsm_.Tell("sign:exit!");
+    EXPECT_THAT(Sign(), StatusIs(absl::StatusCode::kUnavailable));
+    ASSERT_OK(token_.Open());
+  }
+  // 50 + 100 + 200 + 400 ms.
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, milliseconds(750));
+}
+
 TEST_F(MisbehavingModuleTest, EndsAModuleThatHangsWhileItIsOpened) {
   hsm_.Tell("initialize:hang!");
   EXPECT_THAT(token_.Open(), StatusIs(absl::StatusCode::kDeadlineExceeded));

@@ -50,7 +50,7 @@ TEST(PinTest, LeavesTheLastTryToSomebodyElseUnlessThePinWasAcceptedBefore) {
   hsm.Tell("token:final");
   const auto refused = token.Open();
   EXPECT_THAT(refused, StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("one try")));
-  EXPECT_EQ(RefusalOf(refused.status()), "wrong");
+  EXPECT_EQ(RefusalOf(refused.status()), "untried");
   EXPECT_EQ(hsm.Logged("login"), 0);
   hsm.Tell("token:low");
   EXPECT_THAT(token.Open(), IsOkAndHolds(Field(&TokenState::warning, HasSubstr("few tries"))));
@@ -78,9 +78,32 @@ TEST(PinTest, TriesAPinInDoubtOnlyIfTheTokenCountedNothing) {
     hsm.Tell(silence);
     EXPECT_FALSE(token.Open("4321").ok());
     hsm.Tell("token:low");
-    EXPECT_EQ(RefusalOf(token.Open("4321").status()), "wrong");
+    EXPECT_EQ(RefusalOf(token.Open("4321").status()), "untried");
     EXPECT_EQ(hsm.Logged("login"), 1);
     // Another PIN is another matter.
+    EXPECT_OK(token.Open());
+  }
+}
+
+TEST(PinTest, S12TriesAPinInDoubtOnceMoreAndThenOnceEachTimeItIsGivenAnew) {
+  for (const std::string silence : {"login:exit", "login:hang"}) {
+    SCOPED_TRACE(silence);
+    const MisbehavingHsm hsm;
+    Patient token(hsm.options());
+    hsm.Tell(silence);
+    EXPECT_EQ(RefusalOf(token.Open().status()), "none");
+    // What is heard meanwhile says nothing of the PIN.
+    hsm.Tell(silence + " token:away");
+    EXPECT_FALSE(token.Open().ok());
+    hsm.Tell(silence);
+    EXPECT_EQ(RefusalOf(token.Open().status()), "none");
+    EXPECT_EQ(hsm.Logged("login"), 2);
+    EXPECT_THAT(token.Open(), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("twice nobody heard")));
+    EXPECT_EQ(hsm.Logged("login"), 2);
+    EXPECT_EQ(RefusalOf(token.Open().status()), "none");
+    EXPECT_EQ(RefusalOf(token.Open().status()), "untried");
+    EXPECT_EQ(hsm.Logged("login"), 3);
+    hsm.Tell("");
     EXPECT_OK(token.Open());
   }
 }

@@ -165,6 +165,16 @@ TEST_F(Pkcs11BackendTest, S12APinThatIsNoLongerRightIsComparedOnceWhenTheTokenIs
   EXPECT_OK(Sign(key));
 }
 
+TEST_F(Pkcs11BackendTest, S12APinThatWasNotTriedIsNoWrongOne) {
+  hsm_->has_one_try = true;
+  Make();
+  EXPECT_TRUE(Problem("ddskeyctl backend unlock"));
+  EXPECT_THAT(Unlock("1234"), StatusIs(kPrecondition, HasSubstr("not tried again")));
+  With([](auto& hsm) { hsm.has_one_try = false; });
+  EXPECT_OK(Unlock("1234"));
+  EXPECT_THAT(With([](auto& hsm) { return hsm.tried; }), ElementsAre("1234"));
+}
+
 TEST_F(Pkcs11BackendTest, WaitsForThePinOfATokenThatNeedsOne) {
   Make("");
   EXPECT_TRUE(Problem("ddskeyctl backend unlock"));

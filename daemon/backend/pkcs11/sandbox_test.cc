@@ -62,11 +62,14 @@ TEST_F(SandboxTest, S15LetsAModuleReachNothingButItsDevice) {
   Start(options);
   EXPECT_THAT(ReadFile(Proc(pid_, "status")), AllOf(ContainsRegex("CapPrm:\t0+\n"), ContainsRegex("CapEff:\t0+\n"),
                                                     HasSubstr("NoNewPrivs:\t1\n"), HasSubstr("Seccomp:\t2\n")));
-  EXPECT_THAT(ReadFile(Proc(pid_, "limits")), ContainsRegex("Max core file size +0 +0"));
+  EXPECT_THAT(ReadFile(Proc(pid_, "limits")),
+              AllOf(ContainsRegex("Max core file size +0 +0"), ContainsRegex("Max file size +268435456 +268435456")));
+  EXPECT_EQ(ReadFile(Proc(pid_, "oom_score_adj")), "1000\n");
   EXPECT_THAT(Probe(), AllOf(HasSubstr("fork EPERM"), HasSubstr("exec EPERM"), HasSubstr("internet EAFNOSUPPORT"),
                              HasSubstr("netlink EAFNOSUPPORT"), HasSubstr("unix possible"), HasSubstr("ptrace EPERM"),
                              HasSubstr("kill EPERM"), HasSubstr("unshare EPERM"), HasSubstr("keyctl EPERM"),
-                             HasSubstr("bpf EPERM")));
+                             HasSubstr("bpf EPERM"), HasSubstr("typing EPERM"), HasSubstr("typing wide EPERM"),
+                             HasSubstr("pasting EPERM")));
   // Standard streams, the connection, the log itself is open while it is written; nothing of ours.
   EXPECT_THAT(hsm_.Log(), ContainsRegex("descriptors 0 1 2 3( [45678])*\n"));
   EXPECT_THAT(hsm_.Log(), HasSubstr("environment SOFTHSM2_CONF MISBEHAVIOUR DAEMON_PID\n"));
@@ -118,6 +121,17 @@ TEST_F(SandboxTest, StartsInsideTheSandboxOfTheDaemonsUnit) {
     ASSERT_OK(token.Open());
     EXPECT_THAT(ReadFile(Proc(token->process(), "status")), HasSubstr("Seccomp_filters:\t2\n"));
   }).join();
+}
+
+TEST_F(SandboxTest, S15StartsNoModuleAsTheUserOfTheDaemonUnlessThatIsAllowed) {
+  if (HasOtherUsers()) GTEST_SKIP() << "root gives it another user";
+  HelperOptions options = hsm_.options();
+  options.same_user = false;
+  Patient token(options);
+  EXPECT_THAT(token.Open(), StatusIs(absl::StatusCode::kFailedPrecondition,
+                                     AllOf(HasSubstr("helper_socket"), HasSubstr("same_user: true"))));
+  EXPECT_EQ(token->process(), 0);
+  EXPECT_EQ(hsm_.Logged("initialize"), 0);
 }
 
 TEST_F(SandboxTest, WarnsWhereTheModuleHasTheUserOfTheDaemon) {

@@ -18,8 +18,9 @@
 namespace ddskey::pkcs11 {
 
 // kPinRefused is the type URL of a payload of a FAILED_PRECONDITION: the token said that the PIN is wrong or locked, or
-// that it is not set. Trying it again would cost one of the few tries that are left. The payload says which: "wrong"
-// (or not tried, because one try is left), "locked", or "missing" (none was given, or the token has none).
+// that it is not set; or it was not asked. Trying it again would cost one of the few tries that are left. The payload
+// says which: "wrong"; "locked"; "missing" (none was given, or the token has none); or "untried", a PIN that may be
+// right and is not tried now, because one try is left, or because nobody heard what became of it before.
 inline constexpr char kPinRefused[] = "ddskey/pin-refused";
 
 // TokenState is what a token says of itself when it was opened (PKCS#11 2.40, C_GetTokenInfo). Texts are without the

@@ -26,10 +26,10 @@ DeviceQueue::Time Now() { return std::chrono::steady_clock::now(); }
 
 bool IsPinRefused(const absl::Status& status) { return status.GetPayload(kPinRefused).has_value(); }
 
-// WasTried is whether the token compared the PIN, as it did not when it was locked already.
+// WasTried is whether the token compared the PIN and said no, as it did not when it was locked already.
 bool WasTried(const absl::Status& status) {
   const auto why = status.GetPayload(kPinRefused);
-  return why.has_value() && *why != "locked" && *why != "missing";
+  return why.has_value() && *why != "locked" && *why != "missing" && *why != "untried";
 }
 
 std::string AskForPin(const absl::Status& why) {

@@ -25,8 +25,28 @@
 namespace ddskey::pkcs11 {
 namespace {
 
+// Far more than modules need, and not what a machine has. A module that maps its heap in large pieces needs some space.
+constexpr rlim_t kMostMemory = rlim_t{4} << 30;
+constexpr rlim_t kMostFile = rlim_t{256} << 20;
+constexpr rlim_t kMostThreads = 1024;
+
+// A sanitizer reserves terabytes of addresses.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kIsSanitized = true;
+#else
+constexpr bool kIsSanitized = false;
+#endif
+
 absl::Status SystemError(const char* doing) {
   return absl::InternalError(absl::StrCat(doing, ": ", std::strerror(errno)));
+}
+
+absl::Status LimitTo(__rlimit_resource_t resource, rlim_t most, const char* doing) {
+  rlimit limit = {};
+  if (getrlimit(resource, &limit) != 0) return SystemError(doing);
+  limit.rlim_max = std::min(limit.rlim_max, most);
+  limit.rlim_cur = std::min(limit.rlim_cur, most);
+  return setrlimit(resource, &limit) == 0 ? absl::OkStatus() : SystemError(doing);
 }
 
 absl::Status Become(const std::string& user) {
@@ -35,6 +55,8 @@ absl::Status Become(const std::string& user) {
   const uid_t uid = entry->pw_uid;
   const gid_t gid = entry->pw_gid;
   if (uid == 0) return absl::FailedPreconditionError("a PKCS#11 module must not run as root");
+  // Counted over all processes of that user, while it is not root.
+  RETURN_IF_ERROR(LimitTo(RLIMIT_NPROC, kMostThreads, "limiting threads"));
   // Groups of its own may let it at its device; none of ours stay.
   if (initgroups(user.c_str(), gid) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0) {
     return SystemError("becoming the user of the PKCS#11 module");
@@ -59,6 +81,15 @@ absl::Status DropCapabilities() {
   return absl::OkStatus();
 }
 
+// When memory is short, this process goes before any other. Where there is no /proc it has no choice.
+void OfferToOomKiller() {
+  const int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (file < 0) return;
+  // Nothing depends on it but who is ended first.
+  [[maybe_unused]] const ssize_t written = write(file, "1000", 4);
+  close(file);
+}
+
 absl::Status Limit() {
   const rlimit no_core = {.rlim_cur = 0, .rlim_max = 0};
   if (setrlimit(RLIMIT_CORE, &no_core) != 0) return SystemError("forbidding core dumps");
@@ -66,8 +97,13 @@ absl::Status Limit() {
   if (getrlimit(RLIMIT_MEMLOCK, &locked) != 0) return SystemError("asking for the limit of locked memory");
   locked.rlim_cur = locked.rlim_max;
   if (setrlimit(RLIMIT_MEMLOCK, &locked) != 0) return SystemError("raising the limit of locked memory");
+  RETURN_IF_ERROR(LimitTo(RLIMIT_FSIZE, kMostFile, "limiting files"));
+  if (!kIsSanitized) RETURN_IF_ERROR(LimitTo(RLIMIT_AS, kMostMemory, "limiting memory"));
+  OfferToOomKiller();
   umask(077);
-  if (std::signal(SIGPIPE, SIG_IGN) == SIG_ERR) return SystemError("ignoring SIGPIPE");
+  for (const int signal : {SIGPIPE, SIGXFSZ}) {
+    if (std::signal(signal, SIG_IGN) == SIG_ERR) return SystemError("ignoring signals");
+  }
   return absl::OkStatus();
 }
 

@@ -25,7 +25,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr uint32_t kProtocol = 1;
+constexpr uint32_t kProtocol = 2;
 constexpr size_t kMaxName = 64;
 constexpr uint32_t kMaxLimitMs = 600'000;
 constexpr milliseconds kLastWords(100);
@@ -57,9 +57,7 @@ class Service {
       Fail(Do(request, answer), answer);
       monitor.End(worker);
       answer.set_id(id);
-      const std::string message = answer.SerializeAsString();
-      const std::lock_guard lock(write_mutex_);
-      if (!WriteFrame(connection_, message, {}, 0).ok()) _exit(EXIT_SUCCESS);
+      Write(answer);
     }
   }
 
@@ -73,6 +71,12 @@ class Service {
   }
 
  private:
+  void Write(const wire::HelperAnswer& answer) {
+    const std::string message = answer.SerializeAsString();
+    const std::lock_guard lock(write_mutex_);
+    if (!WriteFrame(connection_, message, {}, 0).ok()) _exit(EXIT_SUCCESS);
+  }
+
   Request Receive() {
     const std::lock_guard lock(read_mutex_);
     while (true) {
@@ -127,6 +131,12 @@ class Service {
     if (request.secret != nullptr) pin.octets = std::as_const(*request.secret).Reveal(SecretAccess());
     if (call.pin_history() == wire::PIN_HISTORY_ACCEPTED) pin.knowledge = PinKnowledge::kAccepted;
     if (call.pin_history() == wire::PIN_HISTORY_IN_DOUBT) pin.knowledge = PinKnowledge::kInDoubt;
+    pin.before_try = [this, &request] {
+      wire::HelperAnswer notice;
+      notice.set_id(request.message.id());
+      notice.set_tries_pin(true);
+      Write(notice);
+    };
     ASSIGN_OR_RETURN(*answer.mutable_token(), token_.Open(pin));
     return absl::OkStatus();
   }

@@ -24,12 +24,12 @@ absl::Status MayTry(CK_FLAGS flags, PinKnowledge knowledge) {
   }
   if (knowledge == PinKnowledge::kAccepted) return absl::OkStatus();
   if ((flags & CKF_USER_PIN_FINAL_TRY) != 0) {
-    return Refused("wrong",
+    return Refused("untried",
                    "one try of the token's PIN is left, and is not used: log in with another program, or set the PIN "
                    "anew with the security officer's");
   }
   if (knowledge == PinKnowledge::kInDoubt && (flags & CKF_USER_PIN_COUNT_LOW) != 0) {
-    return Refused("wrong",
+    return Refused("untried",
                    "the token did not say what it thought of its PIN and has counted a wrong one: log in with another "
                    "program, which sets the count back");
   }
@@ -78,6 +78,7 @@ absl::Status Sessions::LogIn(const Pin& pin) {
     return Refused("missing", "the token wants a PIN, and there is none");
   } else {
     RETURN_IF_ERROR(MayTry(flags, pin.knowledge));
+    pin.before_try();
     value =
         functions_.C_Login(free_.front(), CKU_USER, const_cast<CK_UTF8CHAR_PTR>(pin.octets.data()), pin.octets.size());
   }

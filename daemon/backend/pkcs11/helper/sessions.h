@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -23,6 +24,8 @@ enum class PinKnowledge { kNew, kAccepted, kInDoubt };
 struct Pin {
   std::span<const uint8_t> octets;
   PinKnowledge knowledge = PinKnowledge::kNew;
+  // Called before the token gets it: if nothing is heard afterwards, it may have been counted.
+  std::function<void()> before_try;
 };
 
 // Sessions are the sessions with one token in which its user is logged in, if it has one. Thread-safe.

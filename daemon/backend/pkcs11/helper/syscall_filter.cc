@@ -101,8 +101,10 @@ int AddRules(scmp_filter_ctx filter, bool network) {
   const auto own = static_cast<scmp_datum_t>(getpid());
   add(seccomp_rule_add(filter, refuse, SCMP_SYS(kill), 1, SCMP_A0(SCMP_CMP_NE, own)));
   add(seccomp_rule_add(filter, refuse, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_NE, own)));
-  // Typing into a terminal.
-  add(seccomp_rule_add(filter, refuse, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, TIOCSTI)));
+  // Typing into a terminal; the kernel looks at no more than 32 bits.
+  for (const scmp_datum_t request : {TIOCSTI, TIOCLINUX}) {
+    add(seccomp_rule_add(filter, refuse, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, request)));
+  }
   if (!network) {
     add(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_NE, AF_UNIX)));
   }
