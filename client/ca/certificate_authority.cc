@@ -203,6 +203,15 @@ absl::StatusOr<std::string> CertificateAuthority::MakeList(absl::Time next_updat
   return list;
 }
 
+absl::Status CertificateAuthority::CheckIssued(std::string_view certificate) const {
+  ASSIGN_OR_RETURN(const std::string serial, SerialOf(certificate));
+  ASSIGN_OR_RETURN(const Index index, ReadIndex());
+  const Issued* const issued = index.Find(serial);
+  if (issued == nullptr) return absl::FailedPreconditionError("this CA has no record of that certificate");
+  if (issued->revoked.has_value()) return absl::FailedPreconditionError("this CA has revoked that certificate");
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::string> CertificateAuthority::SerialOf(std::string_view certificate) const {
   ASSIGN_OR_RETURN(const OpensslPtr<X509> parsed, ReadCertificate(certificate));
   ASSIGN_OR_RETURN(const std::string pem, folder_->Read(CertificateFile(AuthorityKind::kIdentity), kLargestDocument));

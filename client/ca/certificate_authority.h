@@ -67,6 +67,10 @@ class CertificateAuthority {
   // MakeList makes the next revocation list (PEM).
   absl::StatusOr<std::string> MakeList(absl::Time next_update, const SecretBytes& passphrase, absl::Time now);
 
+  // CheckIssued sees that this CA has signed `certificate` (PEM), has it in its index, and has not revoked it.
+  // FAILED_PRECONDITION otherwise.
+  absl::Status CheckIssued(std::string_view certificate) const;
+
   // SerialOf is the serial number of a certificate (PEM), in hexadecimal. FAILED_PRECONDITION if this CA did not sign
   // it.
   absl::StatusOr<std::string> SerialOf(std::string_view certificate) const;

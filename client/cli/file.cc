@@ -1,6 +1,7 @@
 #include "client/cli/file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -36,9 +37,18 @@ absl::Status FromErrno(std::string_view doing, const std::string& path, int erro
   }
 }
 
-absl::StatusOr<std::string> ReadBounded(const std::string& path, size_t limit) {
-  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+// Kinds of files that are read.
+enum class Source { kAny, kRegular };
+
+absl::StatusOr<std::string> ReadBounded(const std::string& path, size_t limit, Source source = Source::kAny) {
+  // A pipe in somebody's folder must not hold up who reads it (S-14).
+  const int flags = source == Source::kRegular ? O_NONBLOCK : 0;
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | flags));
   if (file.get() < 0) return FromErrno("cannot read", path, errno);
+  struct stat about = {};
+  if (source == Source::kRegular && (fstat(file.get(), &about) != 0 || !S_ISREG(about.st_mode))) {
+    return absl::InvalidArgumentError(path + " is no regular file");
+  }
   std::string content;
   std::array<char, 4096> buffer;
   while (true) {
@@ -62,7 +72,7 @@ struct Kind {
 
 // ReadPublic reads a file that may travel to the daemon.
 absl::StatusOr<std::string> ReadPublic(const std::string& path, size_t limit, const Kind& kind) {
-  auto content = ReadBounded(path, limit);
+  auto content = ReadBounded(path, limit, Source::kRegular);
   if (!content.ok()) return content;
   if (content->find("PRIVATE KEY-----") != std::string::npos) {
     return absl::InvalidArgumentError(path + " holds a private key; give a file with the " + kind.words + " alone");
@@ -85,7 +95,7 @@ absl::StatusOr<std::string> ReadRevocationLists(const std::string& path) {
 }
 
 absl::StatusOr<std::string> ReadPermissions(const std::string& path) {
-  auto content = ReadBounded(path, kMaxPermissions);
+  auto content = ReadBounded(path, kMaxPermissions, Source::kRegular);
   if (!content.ok()) return content;
   if (content->find("PRIVATE KEY-----") != std::string::npos || content->find("MIME-Version:") == std::string::npos) {
     return absl::InvalidArgumentError(path + " is no signed permissions document (S/MIME, usually *.p7s)");

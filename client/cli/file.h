@@ -9,8 +9,8 @@
 
 namespace ddskey::cli {
 
-// ReadCertificates reads a file of PEM certificates with the caller's rights, at most 64 KiB. INVALID_ARGUMENT if it
-// holds none, and if it holds a private key: that must not travel to the daemon with them.
+// ReadCertificates reads a regular file of PEM certificates with the caller's rights, at most 64 KiB. INVALID_ARGUMENT
+// if it holds none, and if it holds a private key: that must not travel to the daemon with them.
 absl::StatusOr<std::string> ReadCertificates(const std::string& path);
 
 // ReadRevocationLists is the same for PEM certificate revocation lists, at most 8 MiB.

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "test/support/status_matchers.h"
 #include "test/support/temp_dir.h"
@@ -41,7 +42,18 @@ TEST(ReadCertificatesTest, ReadsNoMoreThan64KiB) {
   const TempDir folder;
   const std::string path = folder.Write("big", kCertificate + std::string(65536, '\n'));
   EXPECT_THAT(ReadCertificates(path), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("64 KiB")));
-  EXPECT_THAT(ReadCertificates("/dev/zero"), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("64 KiB")));
+  EXPECT_THAT(ReadDocument("/dev/zero"), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("64 KiB")));
+}
+
+TEST(ReadCertificatesTest, S14WaitsForNoPipeThatAUserPutThere) {
+  const TempDir folder;
+  const std::string pipe = folder.File("pipe");
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const auto refused = StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("no regular file"));
+  EXPECT_THAT(ReadCertificates(pipe), refused);
+  EXPECT_THAT(ReadRevocationLists(pipe), refused);
+  EXPECT_THAT(ReadPermissions(pipe), refused);
+  EXPECT_THAT(ReadCertificates("/dev/zero"), refused);
 }
 
 TEST(ReadCertificatesTest, NamesWhatCannotBeRead) {

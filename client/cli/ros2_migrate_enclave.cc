@@ -86,7 +86,8 @@ absl::StatusOr<ros2::Wishes> ReadWishes(const Arguments& arguments) {
     return UsageError("choose one of --certificate and --ca-dir");
   }
   wishes.name = arguments.Value("name").value_or("");
-  if (arguments.Has("name") && !KeyName::Parse(wishes.name).has_value()) {
+  wishes.named = arguments.Has("name");
+  if (wishes.named && !KeyName::Parse(wishes.name).has_value()) {
     return UsageError("\"" + Escape(wishes.name) + "\" cannot be a key's name");
   }
   wishes.algorithm = arguments.Value("algorithm").value_or("ec-p256");
@@ -130,7 +131,8 @@ absl::Status ReadDocuments(const ros2::EnclaveFolder& folder, ros2::Situation& s
   return absl::OkStatus();
 }
 
-// ReadKey reads key.pem; the private key in it is needed for an import only, and left where it is otherwise.
+// ReadKey reads key.pem; the private key in it is needed for an import, and to see that cert.pem is its certificate
+// when the CA is at hand; it is left where it is otherwise.
 absl::StatusOr<std::optional<SecretBytes>> ReadKey(const ros2::EnclaveFolder& folder, const Arguments& arguments,
                                                    const Io& io, ros2::Situation& situation) {
   ASSIGN_OR_RETURN(const ros2::OwnFile<SecretBytes> file, folder.ReadSecret("key.pem"));
@@ -142,9 +144,15 @@ absl::StatusOr<std::optional<SecretBytes>> ReadKey(const ros2::EnclaveFolder& fo
   if (TextOf(file.content).find("PRIVATE KEY-----") == std::string_view::npos) {
     return absl::InvalidArgumentError("key.pem holds neither a PEM private key nor a key reference");
   }
-  if (!arguments.Has("import")) return std::optional<SecretBytes>();
-  ASSIGN_OR_RETURN(PrivateKeyFile key,
-                   ParsePrivateKeyFile(file.content, [&] { return PassphraseOf(arguments, io, Asking::kOfOthers); }));
+  const bool import = arguments.Has("import");
+  if (!import && !arguments.Has("ca-dir")) return std::optional<SecretBytes>();
+  const auto passphrase = [&]() -> absl::StatusOr<SecretBytes> {
+    if (import) return PassphraseOf(arguments, io, Asking::kOfOthers);
+    return absl::FailedPreconditionError(
+        "it is encrypted, so nobody can see that cert.pem is its certificate: leave "
+        "out --ca-dir, and ask the CA");
+  };
+  ASSIGN_OR_RETURN(PrivateKeyFile key, ParsePrivateKeyFile(file.content, passphrase));
   if (!key.pkcs8.has_value()) {
     return absl::FailedPreconditionError("key.pem is a key file of a TPM: import it with ddskeyctl key import");
   }
@@ -159,6 +167,11 @@ absl::Status AskDaemon(AdminClient& admin, const std::string& name, ros2::Situat
   if (absl::IsNotFound(response.status())) return absl::OkStatus();
   RETURN_IF_ERROR(response.status());
   situation.held = response->key();
+  v1::GetTrustRequest trust;
+  trust.set_key_name(name);
+  ASSIGN_OR_RETURN(const v1::TrustResponse trusted, admin.GetTrust(trust));
+  for (const v1::Certificate& anchor : trusted.anchors()) situation.held_anchors.insert(anchor.sha256());
+  situation.held_permissions = trusted.options().permissions_sha256();
   if (!response->key().has_certificate()) return absl::OkStatus();
   v1::GetCertificateRequest certificate;
   certificate.set_key_name(name);
@@ -178,6 +191,18 @@ absl::Status Import(AdminClient& admin, const ros2::Wishes& wishes, const Secret
   return status;
 }
 
+// CheckSubject sees that the CA at hand means the subject of cert.pem to be certified. VerifyEnclave has that verified
+// under the CAs that the folder itself names, which says nothing about this one.
+absl::Status CheckSubject(const Arguments& arguments, const ros2::Situation& situation) {
+  ASSIGN_OR_RETURN(const ca::CertificateAuthority authority,
+                   ca::CertificateAuthority::Open(*arguments.Value("ca-dir")));
+  const absl::Status status = authority.CheckIssued(situation.documents.certificate);
+  if (status.ok() || !absl::IsFailedPrecondition(status)) return status;
+  return absl::FailedPreconditionError(absl::StrCat(
+      "cert.pem: ", status.message(), ", so --ca-dir does not certify ", situation.enclave.subject,
+      " anew: leave it out, and if that is whose the enclave is, certify the request with ddskeyctl ca sign"));
+}
+
 absl::StatusOr<std::string> Certify(const Arguments& arguments, const Io& io, const std::string& subject,
                                     const std::string& pem) {
   ASSIGN_OR_RETURN(const absl::Time not_after, EndOf(arguments, io, kUsualDays, kMostDays));
@@ -193,36 +218,60 @@ void PrintAdvice(const v1::EnclaveMigration& done, const PolicyAdvice& advice, c
     io.out << "The policy lets the application use the key.\n";
     return;
   }
+  if (done.policy_rule().empty()) {
+    io.out << (done.policy_allows() == "no" ? "The policy does not let the application use the key."
+                                            : "The policy could not be read here.")
+           << " The folder only names it: see whose it is (ddskeyctl identity show) before you let it be used.\n";
+    return;
+  }
   io.out << (done.policy_allows() == "no" ? "The policy does not let the application use the key yet."
-                                          : "The policy could not be read here; the application needs this.")
-         << " Add to " << (advice.policy_file.empty() ? "the policy" : Escape(advice.policy_file))
+                                          : "The policy could not be read here; the application needs this.");
+  io.out << " Add to " << (advice.policy_file.empty() ? "the policy" : Escape(advice.policy_file))
          << ", then systemctl reload ddskeyd:\n  " << Escape(done.policy_rule()) << '\n';
   if (done.policy_allows() == "no" && advice.policy_file.empty()) {
     io.out << "There is no policy file yet: begin it with the rule \"administration\" of the README.\n";
   }
 }
 
-void PrintNext(const v1::EnclaveMigration& done, const ros2::Plan& plan, const Io& io) {
-  const std::string folder = Escape(done.folder());
-  const bool fast = plan.wishes.application == ros2::Application::kFastDds;
+// SecondRun is the command line that goes on with a certificate: the name that is known now, and what was given.
+std::string SecondRun(const Arguments& arguments, const ros2::Plan& plan, const std::string& folder) {
+  std::string line = absl::StrCat("ddskeyctl ros2 migrate-enclave ", ShellWord(folder), " --name ", plan.wishes.name);
+  for (const Option& option : kOptions) {
+    if (option.name == "name" || option.name == "dry-run" || !arguments.Has(option.name)) continue;
+    absl::StrAppend(&line, " --", std::string(option.name));
+    if (!option.value.empty()) absl::StrAppend(&line, " ", ShellWord(*arguments.Value(option.name)));
+  }
+  return line + " --certificate FILE";
+}
+
+void PrintNext(const Arguments& arguments, const v1::EnclaveMigration& done, const ros2::Plan& plan, uid_t owner,
+               const Io& io) {
+  const std::string folder = ShellWord(done.folder());
+  const std::string& name = plan.wishes.name;
   if (done.state() == kWaiting) {
-    io.out << "Have " << folder << "/cert.csr certified by the identity CA of the enclave, then:\n  ddskeyctl ros2 "
-           << "migrate-enclave " << folder << " --for " << (fast ? "fastdds" : "cyclonedds") << " --name "
-           << plan.wishes.name << " --certificate FILE" << (plan.wishes.pin_permissions ? "" : " --any-permissions")
-           << (plan.situation.enclave.warnings.empty() ? "" : " --allow-one-ca") << '\n';
+    // Not by way of the folder: what lies there is its user's to change.
+    io.out << "In a folder of yours, which the enclave's user cannot write to:\n  ddskeyctl csr " << name
+           << " --subject " << ShellWord(plan.situation.enclave.subject) << " --out " << name
+           << ".csr\nSee that the enclave's user is whom the subject means, have the request certified by the identity "
+              "CA, then:\n  "
+           << SecondRun(arguments, plan, done.folder()) << '\n';
     return;
   }
   if (done.state() == kPlanned) return;
-  io.out << (fast ? "Start the application as before; p11-kit must know the module (docs/clients.md).\n"
-                  : "Start the application with the folder of our libdds_security_auth.so first on LD_LIBRARY_PATH.\n")
+  io.out << (plan.wishes.application == ros2::Application::kFastDds
+                 ? "Start the application as before; p11-kit must know the module (docs/clients.md).\n"
+                 : "Start the application with the folder of our libdds_security_auth.so first on LD_LIBRARY_PATH.\n")
          << "Back to the key file: ddskeyctl ros2 restore-enclave " << folder << '\n';
   if (plan.migrated_before && !plan.situation.kept) return;
-  io.out << "When it runs: shred -u " << folder << "/key.pem.before-ddskeyd"
+  // With the owner's rights: by then the path may lead elsewhere.
+  io.out << "When it runs: " << (owner == 0 ? "" : absl::StrCat("sudo -u '#", owner, "' ")) << "shred -u "
+         << ShellWord(done.folder() + "/key.pem.before-ddskeyd")
          << (plan.wishes.import ? "; whoever has a copy of it still has the key.\n"
                                 : ", and have the certificate of the old key revoked.\n");
 }
 
-absl::Status Print(const v1::EnclaveMigration& done, const ros2::Plan& plan, const PolicyAdvice& advice, const Io& io) {
+absl::Status Print(const Arguments& arguments, const v1::EnclaveMigration& done, const ros2::Plan& plan, uid_t owner,
+                   const PolicyAdvice& advice, const Io& io) {
   if (io.json) return PrintJson(done, io);
   io.out << "Enclave " << Escape(done.folder()) << ", identity " << Escape(done.name()) << ": " << done.state()
          << ".\n";
@@ -230,7 +279,7 @@ absl::Status Print(const v1::EnclaveMigration& done, const ros2::Plan& plan, con
   for (const std::string& step : done.steps()) io.out << "  " << ++number << ". " << Escape(step) << '\n';
   for (const std::string& warning : done.warnings()) io.out << "Warning: " << Escape(warning) << '\n';
   PrintAdvice(done, advice, io);
-  PrintNext(done, plan, io);
+  PrintNext(arguments, done, plan, owner, io);
   return absl::OkStatus();
 }
 
@@ -267,6 +316,7 @@ absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
   }
   RETURN_IF_ERROR(AskDaemon(admin, wishes.name, situation));
   ASSIGN_OR_RETURN(const ros2::Plan plan, ros2::MakePlan(wishes, situation, io.now));
+  if (plan.Has(ros2::Action::kCertify)) RETURN_IF_ERROR(CheckSubject(arguments, situation));
   const std::string& subject = situation.enclave.subject;
   const ros2::Means means{
       .admin = admin,
@@ -277,9 +327,9 @@ absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
   ASSIGN_OR_RETURN(v1::EnclaveMigration done, Carry(arguments, plan, means));
   const bool fast = wishes.application == ros2::Application::kFastDds;
   const PolicyAdvice advice = AdviseOn(admin, *user, fast ? Action::kSignDigest : Action::kHandshake, wishes.name);
-  done.set_policy_rule(advice.rule);
+  if (plan.KnowsTheIdentity()) done.set_policy_rule(advice.rule);
   done.set_policy_allows(advice.allows);
-  return Print(done, plan, advice, io);
+  return Print(arguments, done, plan, folder.owner(), advice, io);
 }
 
 }  // namespace
@@ -291,9 +341,14 @@ constinit const Command kRos2MigrateEnclave = {
         "DIR is the folder of the enclave, KEYSTORE/enclaves/NAME. The daemon gets an identity with the enclave's CA,\n"
         "certificate and permissions, and key.pem becomes a reference to it: the old key stays as\n"
         "key.pem.before-ddskeyd, for ros2 restore-enclave. Nothing in DIR is replaced before certificate, permissions\n"
-        "and governance were verified and the daemon has signed a test. Interrupted, it goes on when it is repeated.\n"
-        "A new key needs a new certificate: at once with --ca-dir, else the first run writes DIR/cert.csr, and the\n"
-        "second run has --certificate. --import keeps key and certificate.\n"
+        "and governance were verified and the daemon has signed a test. Interrupted, it goes on when it is repeated "
+        "with --name.\n"
+        "A new key needs a new certificate: at once with --ca-dir, if that CA has certified cert.pem, which is that "
+        "of\n"
+        "key.pem; else the first run says how the request is made (ddskeyctl csr), and the second run has\n"
+        "--certificate. --import keeps key and certificate.\n"
+        "An identity that the daemon has already is used only if --name says so, and if it trusts the same CAs and\n"
+        "permissions as the enclave, which are never replaced.\n"
         "A key has one purpose: --for cyclonedds makes it one for handshakes, which our plugin uses; --for fastdds "
         "one\n"
         "for digests, which key.p11 names for PKCS#11. An enclave that both use must become two.\n"

@@ -45,6 +45,20 @@ std::string Escape(std::string_view text) {
   return result;
 }
 
+std::string ShellWord(std::string_view text) {
+  constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:@%+,-";
+  if (!text.empty() && text.find_first_not_of(kPlain) == std::string_view::npos) return std::string(text);
+  std::string word = "'";
+  for (const char c : IsPrintableUtf8(text) ? std::string(text) : Escape(text)) {
+    if (c == '\'') {
+      word += "'\\''";
+    } else {
+      word += c;
+    }
+  }
+  return word + "'";
+}
+
 bool IsPrintableUtf8(std::string_view text) {
   while (!text.empty()) {
     const size_t length = PrintableLength(text);

@@ -14,6 +14,10 @@ namespace ddskey::cli {
 // are invisible or turn the direction of writing become `\xHH`, octet by octet; a backslash becomes two.
 std::string Escape(std::string_view text);
 
+// ShellWord is `text` as one word of a line that people copy into a shell: quoted unless it needs no quotes, and
+// escaped as by Escape if it must not be printed, so that it names something else then.
+std::string ShellWord(std::string_view text);
+
 // IsPrintableUtf8 tells whether `text` is UTF-8 (RFC 3629) without control characters.
 bool IsPrintableUtf8(std::string_view text);
 

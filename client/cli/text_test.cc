@@ -5,6 +5,14 @@
 namespace ddskey::cli {
 namespace {
 
+TEST(ShellWordTest, S16IsOneWordWhateverAUserCalledHisFolder) {
+  EXPECT_EQ(ShellWord("/home/robot/a-b_c.d"), "/home/robot/a-b_c.d");
+  EXPECT_EQ(ShellWord(""), "''");
+  EXPECT_EQ(ShellWord("/home/robot/a; $(reboot)"), "'/home/robot/a; $(reboot)'");
+  EXPECT_EQ(ShellWord("it's"), "'it'\\''s'");
+  EXPECT_EQ(ShellWord("a\nb\x1b"), "'a\\x0ab\\x1b'");
+}
+
 TEST(EscapeTest, LeavesReadableTextAlone) {
   EXPECT_EQ(Escape("CN=talker,O=R\xc3\xb6"
                    "bots \xe2\x82\xac \xf0\x9f\xa4\x96"),

@@ -79,6 +79,20 @@ absl::StatusOr<std::string> DerOf(const EVP_PKEY* key) {
   return der;
 }
 
+std::string DigestOf(const X509* certificate) {
+  unsigned char* octets = nullptr;
+  const int size = i2d_X509(certificate, &octets);
+  if (size <= 0) return "";
+  std::string digest = ca::Sha256Text({reinterpret_cast<char*>(octets), static_cast<size_t>(size)});
+  OPENSSL_free(octets);
+  return digest;
+}
+
+// PermissionsDigest is that of TrustOptions: without NULs at the end.
+std::string PermissionsDigest(std::string_view document) {
+  return ca::Sha256Text(document.substr(0, document.find_last_not_of('\0') + 1));
+}
+
 std::vector<std::pair<std::string, std::string>> AttributesOf(const X509_NAME* name) {
   std::vector<std::pair<std::string, std::string>> attributes;
   for (int i = 0; i < X509_NAME_entry_count(name); ++i) {
@@ -160,6 +174,11 @@ absl::StatusOr<Enclave> VerifyEnclave(const Documents& documents, bool allow_one
   enclave.subject = ca::NameText(X509_get_subject_name(certificate));
   enclave.attributes = AttributesOf(X509_get_subject_name(certificate));
   enclave.public_key = DerOf(X509_get_X509_PUBKEY(certificate));
+  enclave.certificate = DigestOf(certificate);
+  for (int i = 0; i < sk_X509_num(anchors.get()); ++i) {
+    enclave.anchors.insert(DigestOf(sk_X509_value(anchors.get(), i)));
+  }
+  enclave.permissions = PermissionsDigest(documents.permissions);
   RETURN_IF_ERROR(CheckDates(sk_X509_value(anchors.get(), 0), "identity_ca.cert.pem", now));
   RETURN_IF_ERROR(CheckDates(sk_X509_value(signers.get(), 0), "permissions_ca.cert.pem", now));
   RETURN_IF_ERROR(VerifyChain(chain.get(), anchors.get(), "cert.pem", now));

@@ -1,6 +1,7 @@
 #ifndef CLIENT_ROS2_ENCLAVE_H_
 #define CLIENT_ROS2_ENCLAVE_H_
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,6 +33,10 @@ struct Enclave {
   std::vector<std::pair<std::string, std::string>> attributes;
   // DER SubjectPublicKeyInfo of its certificate.
   std::string public_key;
+  // SHA-256 in hexadecimal, as in admin.proto: of the certificate and each identity CA (DER), and of the permissions.
+  std::string certificate;
+  std::set<std::string> anchors;
+  std::string permissions;
   // Worth knowing, and no reason to stop.
   std::vector<std::string> warnings;
 };

@@ -37,15 +37,16 @@ class Execution {
  private:
   const std::string& name() const { return plan_.wishes.name; }
 
-  static std::string WhereItStands(Action action) {
+  std::string WhereItStands(Action action) const {
     switch (action) {
       case Action::kReplaceCertificate:
       case Action::kKeepKey:
       case Action::kReplaceKey:
-      case Action::kRemoveRequest:
-        return "; repeat the command to go on, or go back with: ddskeyctl ros2 restore-enclave";
+        return absl::StrCat("; repeat the command with --name ", name(),
+                            " to go on, or go back with: ddskeyctl ros2 restore-enclave");
       default:
-        return "; the enclave is as it was. Repeat the command when that is mended";
+        return absl::StrCat("; the enclave is as it was. Repeat the command with --name ", name(),
+                            " when that is mended");
     }
   }
 
@@ -55,8 +56,8 @@ class Execution {
         return CreateKey();
       case Action::kImportKey:
         return means_.import();
-      case Action::kWriteRequest:
-        return WriteRequest();
+      case Action::kMakeRequest:
+        return MakeRequest();
       case Action::kCertify:
         return Certify();
       case Action::kInstallCertificate:
@@ -75,8 +76,6 @@ class Execution {
         return means_.folder.Keep("key.pem", plan_.situation.key_file, kOwnersOnly);
       case Action::kReplaceKey:
         return ReplaceKey();
-      case Action::kRemoveRequest:
-        return means_.folder.Remove("cert.csr");
     }
     return absl::InternalError("there is no such step");
   }
@@ -90,7 +89,7 @@ class Execution {
     return means_.admin.CreateKey(request).status();
   }
 
-  absl::Status WriteRequest() {
+  absl::Status MakeRequest() {
     v1::CreateCertificateSigningRequestRequest request;
     request.set_key_name(name());
     for (const auto& [type, value] : plan_.situation.enclave.attributes) {
@@ -100,8 +99,7 @@ class Execution {
     }
     ASSIGN_OR_RETURN(const auto response, means_.admin.CreateCertificateSigningRequest(request));
     request_ = response.csr_pem();
-    RETURN_IF_ERROR(means_.folder.Stage("cert.csr", request_, kReadable));
-    return means_.folder.Switch("cert.csr");
+    return absl::OkStatus();
   }
 
   absl::Status Certify() {
@@ -124,7 +122,8 @@ class Execution {
     v1::InstallCertificateRequest request;
     request.set_key_name(name());
     request.set_certificate_chain(certificate_);
-    request.set_anchors(plan_.situation.documents.identity_ca);
+    // An identity keeps the anchors that it has.
+    if (plan_.situation.held_anchors.empty()) request.set_anchors(plan_.situation.documents.identity_ca);
     return means_.admin.InstallCertificate(request).status();
   }
 
@@ -155,8 +154,7 @@ class Execution {
           absl::StrCat(name(), ": ", check.problem(), check.fix().empty() ? "" : ". ", check.fix()));
     }
     if (!current) return absl::FailedPreconditionError(name() + " has no key");
-    if (!plan_.migrated_before) return absl::OkStatus();
-    certificate_ = plan_.situation.documents.certificate;
+    if (plan_.migrated_before) certificate_ = plan_.situation.documents.certificate;
     return CheckCertificate();
   }
 

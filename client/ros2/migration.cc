@@ -13,6 +13,22 @@ constexpr char kTokenUri[] = "pkcs11:token=ddskey;object=";
 
 absl::Status Cannot(const std::string& why) { return absl::FailedPreconditionError(why); }
 
+// CheckTrust sees that the daemon's identity trusts what this enclave trusts, as far as it trusts anything yet: what is
+// in a user's folder changes nobody's trust (S-8).
+absl::Status CheckTrust(const Wishes& wishes, const Situation& situation) {
+  if (!situation.held_anchors.empty() && situation.held_anchors != situation.enclave.anchors) {
+    return Cannot(absl::StrCat("the daemon's identity ", wishes.name,
+                               " trusts other CAs than identity_ca.cert.pem: choose another name with --name, or see "
+                               "whose it is and change them with: ddskeyctl trust add|remove"));
+  }
+  if (!situation.held_permissions.empty() && situation.held_permissions != situation.enclave.permissions) {
+    return Cannot(absl::StrCat("the daemon's identity ", wishes.name,
+                               " is bound to another document than permissions.p7s: choose another name with --name, "
+                               "or see whose it is and change that with: ddskeyctl trust set"));
+  }
+  return absl::OkStatus();
+}
+
 // CheckHeld sees that the identity of this name in the daemon is that of this enclave.
 absl::Status CheckHeld(const Wishes& wishes, const Situation& situation) {
   const v1::Key& held = *situation.held;
@@ -37,7 +53,12 @@ absl::Status CheckHeld(const Wishes& wishes, const Situation& situation) {
     return Cannot(absl::StrCat("the key of the daemon's identity ", wishes.name,
                                " was imported: go on with --import, or choose another name with --name"));
   }
-  return absl::OkStatus();
+  if (!wishes.named) {
+    return Cannot(absl::StrCat("the daemon has an identity ", wishes.name,
+                               " already. If an earlier run made it for this enclave, go on with --name ", wishes.name,
+                               "; if it is another's, choose another name with --name"));
+  }
+  return CheckTrust(wishes, situation);
 }
 
 // CheckFiles sees that nothing in the folder is in the way.
@@ -79,16 +100,21 @@ class Planner {
     }
   }
 
-  // In the daemon.
+  // In the daemon. An identity that has a certificate has all that a run of ours gives it, which is why the certificate
+  // comes after the permissions; it is left as it is but for what the caller brings.
   void AddIdentity() {
     const std::string& name = plan_.wishes.name;
-    Add(Action::kInstallCertificate, "Install ", plan_.wishes.import ? "cert.pem" : "the certificate",
-        " and identity_ca.cert.pem for ", name, ".");
-    if (!plan_.situation.documents.revocation_lists.empty()) {
-      Add(Action::kInstallRevocationLists, "Install crl.pem for ", name, ".");
-    }
-    if (plan_.wishes.pin_permissions) {
+    const Situation& situation = plan_.situation;
+    const bool complete = !situation.held_certificate.empty();
+    if (plan_.wishes.pin_permissions && situation.held_permissions.empty() && !complete) {
       Add(Action::kPinPermissions, "Let participants with ", name, " show this permissions.p7s only.");
+    }
+    if (!complete || (!plan_.wishes.certificate.empty() && plan_.wishes.certificate != situation.held_certificate)) {
+      Add(Action::kInstallCertificate, "Install ", plan_.wishes.import ? "cert.pem" : "the certificate",
+          situation.held_anchors.empty() ? " and identity_ca.cert.pem" : "", " for ", name, ".");
+    }
+    if (!situation.documents.revocation_lists.empty() && plan_.KnowsTheIdentity()) {
+      Add(Action::kInstallRevocationLists, "Install crl.pem for ", name, ".");
     }
     Add(Action::kCheckKey, "Have ", name, " sign a test, and see that it fits its certificate.");
   }
@@ -104,7 +130,6 @@ class Planner {
     }
     Add(Action::kKeepKey, "Keep key.pem as key.pem.before-ddskeyd, for its owner only.");
     Add(Action::kReplaceKey, "Put the reference ddskey:", plan_.wishes.name, " in the place of key.pem.");
-    if (!plan_.wishes.import) Add(Action::kRemoveRequest, "Remove cert.csr, if it is there.");
   }
 
  private:
@@ -120,6 +145,16 @@ void AddWarnings(Plan& plan) {
   }
   if (situation.key_file.links > 1 && !situation.kept) {
     plan.warnings.emplace_back("key.pem has another name (a hard link), which still has the key afterwards.");
+  }
+  if (situation.held_certificate.empty()) return;
+  const std::string& name = plan.wishes.name;
+  if (plan.wishes.import && situation.held->certificate().sha256() != situation.enclave.certificate) {
+    plan.warnings.push_back(
+        absl::StrCat(name, " has another certificate than cert.pem, and keeps it: see ddskeyctl cert install."));
+  }
+  if (plan.wishes.pin_permissions && situation.held_permissions.empty()) {
+    plan.warnings.push_back(
+        absl::StrCat("Participants with ", name, " may show any permissions, as before: see ddskeyctl trust set."));
   }
 }
 
@@ -162,6 +197,11 @@ bool Plan::Has(Action action) const {
   return std::ranges::any_of(steps, [&](const Step& step) { return step.action == action; });
 }
 
+bool Plan::KnowsTheIdentity() const {
+  if (migrated_before) return false;
+  return wishes.import || !situation.held.has_value() || situation.held_certificate.empty();
+}
+
 absl::StatusOr<Plan> MakePlan(const Wishes& wishes, const Situation& situation, absl::Time now) {
   Plan plan;
   plan.wishes = wishes;
@@ -178,10 +218,14 @@ absl::StatusOr<Plan> MakePlan(const Wishes& wishes, const Situation& situation, 
   RETURN_IF_ERROR(ChooseCertificate(plan, now));
   planner.AddKey();
   if (plan.certificate.empty()) {
-    planner.Add(Action::kWriteRequest, "Write a certification request for ", situation.enclave.subject,
-                " to cert.csr.");
+    planner.Add(Action::kMakeRequest, "Make a certification request for ", situation.enclave.subject, ".");
     plan.waits = !wishes.can_certify;
     if (plan.waits) return plan;
+    // cert.pem is public: who has a copy of it is not yet whom it is for.
+    if (situation.public_key != situation.enclave.public_key) {
+      return Cannot(
+          "cert.pem is not the certificate of the key in key.pem, so the CA must be asked: leave out --ca-dir");
+    }
     planner.Add(Action::kCertify, "Certify it with the identity CA.");
   }
   planner.AddIdentity();

@@ -2,6 +2,7 @@
 #define CLIENT_ROS2_MIGRATION_H_
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ std::string TokenUri(const std::string& name);
 // Wishes are what the caller wants.
 struct Wishes {
   std::string name;
+  // The caller has said the name; else it is what the enclave's own certificate says, which its user chose.
+  bool named = false;
   Application application = Application::kCycloneDds;
   // Take the key over that the enclave has, instead of making one.
   bool import = false;
@@ -50,11 +53,14 @@ struct Situation {
   Stamp certificate_file;
   // Set if key.pem is a key reference already, to the key of this name.
   std::optional<std::string> reference;
-  // DER SubjectPublicKeyInfo of the private key in key.pem, if that is to be imported.
+  // DER SubjectPublicKeyInfo of the private key in key.pem, if that is to be imported or certified anew.
   std::string public_key;
   // The daemon's identity of the name, if there is one, and its certificate (PEM), if it has one.
   std::optional<v1::Key> held;
   std::string held_certificate;
+  // What it trusts already, as in Enclave; empty for nothing yet, and for any permissions.
+  std::set<std::string> held_anchors;
+  std::string held_permissions;
   // What key.p11 holds, if there is one.
   std::optional<std::string> token_file;
   // Whether an old key was kept by an earlier run.
@@ -64,7 +70,7 @@ struct Situation {
 enum class Action {
   kCreateKey,
   kImportKey,
-  kWriteRequest,
+  kMakeRequest,
   kCertify,
   kInstallCertificate,
   kInstallRevocationLists,
@@ -74,7 +80,6 @@ enum class Action {
   kReplaceCertificate,
   kKeepKey,
   kReplaceKey,
-  kRemoveRequest,
 };
 
 // Step is one thing that is done, with a sentence for people.
@@ -97,10 +102,15 @@ struct Plan {
   bool migrated_before = false;
 
   bool Has(Action action) const;
+
+  // KnowsTheIdentity tells whether the key is known to be this enclave's: the folder has had its private key, or the
+  // identity had no certificate before. A reference or a public certificate in the folder shows nothing.
+  bool KnowsTheIdentity() const;
 };
 
 // MakePlan decides what to do. It changes nothing and asks nobody. FAILED_PRECONDITION says why it cannot be done, and
-// what to do about it. What an interrupted run has done is not done again.
+// what to do about it. What an interrupted run has done is not done again. An identity that the daemon has already is
+// used only if the caller named it, and what it trusts is never replaced: it must be what this enclave trusts (S-8).
 absl::StatusOr<Plan> MakePlan(const Wishes& wishes, const Situation& situation, absl::Time now);
 
 }  // namespace ddskey::ros2

@@ -40,7 +40,10 @@ class MigrationTest : public ::testing::Test {
     situation_.enclave.public_key = old_.public_key();
     situation_.public_key = old_.public_key();
     situation_.key_file = {.device = 1, .inode = 2, .mode = 0600, .links = 1};
+    situation_.enclave.anchors = {"ca"};
+    situation_.enclave.permissions = "document";
     wishes_.name = "a";
+    wishes_.named = true;
     wishes_.algorithm = "ec-p256";
   }
   void Hold(const TestKey& key, const std::string& purpose = "handshake") {
@@ -71,7 +74,7 @@ class MigrationTest : public ::testing::Test {
 
 TEST_F(MigrationTest, AnImportReplacesTheKeyAfterEverythingElse) {
   wishes_.import = true;
-  EXPECT_THAT(Actions(), ElementsAre(Action::kImportKey, Action::kInstallCertificate, Action::kPinPermissions,
+  EXPECT_THAT(Actions(), ElementsAre(Action::kImportKey, Action::kPinPermissions, Action::kInstallCertificate,
                                      Action::kCheckKey, Action::kKeepKey, Action::kReplaceKey));
   wishes_.pin_permissions = false;
   situation_.documents.revocation_lists = "list";
@@ -82,20 +85,19 @@ TEST_F(MigrationTest, AnImportReplacesTheKeyAfterEverythingElse) {
 }
 
 TEST_F(MigrationTest, ANewKeyWaitsForItsCertificate) {
-  EXPECT_THAT(Actions(), ElementsAre(Action::kCreateKey, Action::kWriteRequest));
+  EXPECT_THAT(Actions(), ElementsAre(Action::kCreateKey, Action::kMakeRequest));
   EXPECT_TRUE(MakePlan(wishes_, situation_, absl::Now())->waits);
   Hold(new_);
-  EXPECT_THAT(Actions(), ElementsAre(Action::kWriteRequest)) << "the key is there already";
+  EXPECT_THAT(Actions(), ElementsAre(Action::kMakeRequest)) << "the key is there already";
   wishes_.certificate = ca_.Issue(new_.public_key(), Sros2Subject("/a"));
-  EXPECT_THAT(Actions(),
-              ElementsAre(Action::kInstallCertificate, Action::kPinPermissions, Action::kCheckKey,
-                          Action::kReplaceCertificate, Action::kKeepKey, Action::kReplaceKey, Action::kRemoveRequest));
+  EXPECT_THAT(Actions(), ElementsAre(Action::kPinPermissions, Action::kInstallCertificate, Action::kCheckKey,
+                                     Action::kReplaceCertificate, Action::kKeepKey, Action::kReplaceKey));
 }
 
 TEST_F(MigrationTest, ACaAtHandMakesItOneRun) {
   wishes_.can_certify = true;
   const std::vector<Action> actions = Actions();
-  ASSERT_THAT(actions, SizeIs(10));
+  ASSERT_THAT(actions, SizeIs(9));
   EXPECT_EQ(actions[2], Action::kCertify);
   EXPECT_EQ(actions[8], Action::kReplaceKey);
 }
@@ -160,6 +162,55 @@ TEST_F(MigrationTest, TakesNoIdentityOfSomebodyElse) {
   EXPECT_OK(Why());
   situation_.held->set_state("disabled");
   EXPECT_THAT(Why(), StatusIs(kCannot, HasSubstr("disabled")));
+}
+
+TEST_F(MigrationTest, S8UsesAnIdentityThatIsThereOnlyIfItsNameWasSaid) {
+  Hold(new_);
+  wishes_.named = false;
+  EXPECT_THAT(Why(), StatusIs(kCannot, HasSubstr("go on with --name a")));
+  wishes_.named = true;
+  EXPECT_OK(Why());
+}
+
+TEST_F(MigrationTest, S8NeverReplacesWhatAnIdentityTrusts) {
+  Hold(new_);
+  situation_.held_certificate = ca_.Issue(new_.public_key(), Sros2Subject("/a"));
+  situation_.held_anchors = {"ca"};
+  situation_.held_permissions = "document";
+  situation_.documents.revocation_lists = "list";
+  // Whoever has a copy of the identity's certificate, and CAs of his own beside the right one.
+  situation_.documents.certificate = situation_.held_certificate;
+  situation_.enclave.public_key = new_.public_key();
+  EXPECT_THAT(Actions(), ElementsAre(Action::kCheckKey, Action::kKeepKey, Action::kReplaceKey));
+  situation_.enclave.anchors = {"ca", "own"};
+  EXPECT_THAT(Why(), StatusIs(kCannot, HasSubstr("other CAs")));
+  situation_.enclave.anchors = {"ca"};
+  situation_.enclave.permissions = "own";
+  EXPECT_THAT(Why(), StatusIs(kCannot, HasSubstr("another document")));
+  situation_.held_permissions.clear();
+  EXPECT_THAT(Actions(), Not(Contains(Action::kPinPermissions)));
+  EXPECT_THAT(MakePlan(wishes_, situation_, absl::Now())->warnings, ElementsAre(HasSubstr("any permissions")));
+}
+
+TEST_F(MigrationTest, S14TakesAReferenceForNoSignThatTheKeyIsTheEnclaves) {
+  const auto knows = [&] { return MakePlan(wishes_, situation_, absl::Now())->KnowsTheIdentity(); };
+  EXPECT_TRUE(knows());
+  Hold(new_);
+  EXPECT_TRUE(knows()) << "named, and without a certificate until now";
+  situation_.held_certificate = ca_.Issue(new_.public_key(), Sros2Subject("/a"));
+  EXPECT_FALSE(knows());
+  situation_.reference = "a";
+  EXPECT_FALSE(knows());
+  situation_.reference.reset();
+  Hold(old_);
+  wishes_.import = true;
+  EXPECT_TRUE(knows()) << "the folder has the private key";
+}
+
+TEST_F(MigrationTest, S11CertifiesNobodyAnewWhoHasOnlyACopyOfACertificate) {
+  wishes_.can_certify = true;
+  situation_.public_key = new_.public_key();
+  EXPECT_THAT(Why(), StatusIs(kCannot, HasSubstr("leave out --ca-dir")));
 }
 
 TEST_F(MigrationTest, LeavesATokenOfSomebodyElseAlone) {

@@ -100,13 +100,21 @@ class Ros2Test : public ::testing::Test {
     if (import) return;
     const std::string certificate = dir_.File("new.pem");
     const std::string keystore = keystore_.folder();
-    ASSERT_EQ(test::Run({"openssl", "x509", "-req", "-in", keystore_.Enclave(enclave) + "/cert.csr", "-CA",
-                         keystore + "/public/identity_ca.cert.pem", "-CAkey", keystore + "/private/identity_ca.key.pem",
-                         "-CAcreateserial", "-days", "365", "-out", certificate},
+    const std::string request = dir_.File("new.csr");
+    const std::string name = enclave.substr(1);
+    fs::remove(request);
+    ASSERT_EQ(test::Run({"client/cli/ddskeyctl", "--socket", daemon_.admin_socket(), "csr", name, "--subject",
+                         "CN=" + enclave, "--out", request},
                         &output),
               0)
         << output;
-    command.insert(command.end(), {"--certificate", certificate});
+    ASSERT_EQ(test::Run({"openssl", "x509", "-req", "-in", request, "-CA", keystore + "/public/identity_ca.cert.pem",
+                         "-CAkey", keystore + "/private/identity_ca.key.pem", "-CAcreateserial", "-days", "365", "-out",
+                         certificate},
+                        &output),
+              0)
+        << output;
+    command.insert(command.end(), {"--name", name, "--certificate", certificate});
     ASSERT_EQ(test::Run(command, &output), 0) << output;
   }
 
