@@ -250,7 +250,9 @@ TEST_P(ServerAttackTest, S17AClientThatNeverReadsAnswersCostsLittle) {
   // Each process would have answers of 25 MB wait for it.
   EXPECT_TRUE(WaitFor([&] { return server_->refused_count() == 20; }));
   EXPECT_TRUE(Echoes(*honest_));
+#ifndef __SANITIZE_ADDRESS__  // which keeps what was freed
   EXPECT_LT(memory.Growth(), 128u << 20);
+#endif
 }
 
 TEST_P(ServerAttackTest, S9AClientThatNeverReadsAStreamCostsLittle) {
