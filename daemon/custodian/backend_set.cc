@@ -46,7 +46,9 @@ absl::StatusOr<const BackendSet::Entry*> BackendSet::FindForKey(const std::strin
 
 bool BackendSet::Holds(const std::string& uuid, std::string_view blob) const {
   const auto entry = FindForKey(uuid, blob);
-  return entry.ok() && (*entry)->backend->Recognize(blob) != Recognition::kForeign;
+  // Any of several that were not reached yet may be the one.
+  if (!entry.ok()) return MayHold(blob);
+  return (*entry)->backend->Recognize(blob) != Recognition::kForeign;
 }
 
 bool BackendSet::MayHold(std::string_view blob) const {

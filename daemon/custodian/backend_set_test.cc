@@ -108,6 +108,7 @@ TEST_F(BackendSetTest, SaysWhichBackendsAKeyMayBelongTo) {
   Add("b", {}, kUnknown);
   EXPECT_THAT(HolderOf("u-gone", "key"), HasSubstr("not reached yet: a, b"));
   EXPECT_THAT(set_->FindForKey("u-gone", "key").status(), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_TRUE(set_->Holds("u-gone", "key")) << "nobody knows yet";
 }
 
 TEST_F(BackendSetTest, LeavesItToTheDeviceToSayThatAKeyIsNotItsOwn) {
