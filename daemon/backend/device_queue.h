@@ -81,6 +81,7 @@ class DeviceQueue {
   // room, DEADLINE_EXCEEDED if the deadline has passed, INVALID_ARGUMENT for a fairness id of over 64 octets, CANCELLED
   // after Close.
   template <typename Request>
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): all of them are moved on where this is instantiated.
   WorkId Submit(Request request, WorkOptions options, typename Request::Done done) {
     return SubmitAny(std::move(request), std::move(options), std::move(done));
   }
