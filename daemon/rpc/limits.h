@@ -34,12 +34,13 @@ inline constexpr int kApplicationMessageOctets = 512 * 1024;
 inline constexpr int kAdminMessageOctets = 9 * 1024 * 1024;
 // Largest metadata of a call, as decoded. An honest client sends a few hundred octets.
 inline constexpr int kMetadataOctets = 8 * 1024;
-// Memory that gRPC may use for all connections of a socket before it puts callers off.
+// Memory that all connections of a socket may take before callers are put off: of gRPC's, or as RequestShares counts
+// it.
 inline constexpr size_t kApplicationMemoryOctets = size_t{256} << 20;
 inline constexpr size_t kAdminMemoryOctets = size_t{64} << 20;
-// What requests that are not answered yet may take of it: of one process, and of one uid, so that it takes several
-// users to make gRPC put off others. A request counts its octets and what gRPC needs for any, a little over 16 KiB
-// (measured).
+// What requests that are not answered yet, and answers that are not read yet, may take of it: of one process, and of
+// one uid, so that it takes several users to have others put off. A request counts its octets and what gRPC needs for
+// any, a little over 16 KiB (measured).
 inline constexpr size_t kRequestOctetsPerProcess = size_t{10} << 20;
 inline constexpr size_t kRequestOctetsPerUid = size_t{32} << 20;
 inline constexpr size_t kRequestCost = size_t{16} << 10;

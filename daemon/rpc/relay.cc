@@ -9,6 +9,19 @@
 #include "daemon/rpc/socket_io.h"
 
 namespace ddskey {
+namespace {
+
+// RemoveFront also gives the memory back when nothing is left.
+void RemoveFront(std::string& pending, size_t size) {
+  if (size == 0) return;
+  if (size == pending.size()) {
+    pending = std::string();
+  } else {
+    pending.erase(0, size);
+  }
+}
+
+}  // namespace
 
 Relay::Relay(UniqueFd client, UniqueFd server, Clock::time_point now)
     : client_(std::move(client)), server_(std::move(server)), inspector_(now), client_progress_(now) {}

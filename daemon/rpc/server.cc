@@ -6,7 +6,6 @@
 #include <grpcpp/server_builder.h>
 #include <grpcpp/server_posix.h>
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -17,6 +16,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/rpc/connection_bound.h"
 #include "daemon/rpc/grpc_log.h"
 #include "proto/contract/status_macros.h"
 
@@ -52,17 +52,8 @@ std::unique_ptr<grpc::Server> BuildServer(const RpcServer::Options& options,
   return builder.BuildAndStart();
 }
 
-// A client costs three descriptors. Half of what the process may have is left for the other socket, the keystore and
-// the devices.
-uint32_t ConnectionsFor(const RpcServer::Options& options) {
-  rlimit limit = {};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return options.limits.connections;
-  const rlim_t possible = std::max<rlim_t>(limit.rlim_cur / 2 / 3, 1);
-  if (possible >= options.limits.connections) return options.limits.connections;
-  spdlog::warn("{} socket: only {} connections instead of {}, for want of descriptors (RLIMIT_NOFILE is {})",
-               options.name, possible, options.limits.connections, limit.rlim_cur);
-  return static_cast<uint32_t>(possible);
-}
+// Of the client's socket, and both ends of the pair through which gRPC is reached.
+constexpr uint32_t kDescriptors = 3;
 
 }  // namespace
 
@@ -82,7 +73,7 @@ struct RpcServer::Lease {
 
 RpcServer::RpcServer(const Options& options, PeerRegistry& peers)
     : peers_(peers),
-      connections_("connections", {.total = ConnectionsFor(options),
+      connections_("connections", {.total = ConnectionBound(options.name, options.limits.connections, kDescriptors),
                                    .per_uid = options.limits.connections_per_uid,
                                    .per_process = options.limits.connections_per_process}) {}
 

@@ -1,13 +1,24 @@
 #include <gmock/gmock.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/create_channel.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <list>
+#include <memory>
+#include <mutex>
 #include <string>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "daemon/rpc/connected_child.h"
 #include "daemon/rpc/http2_frames.h"
 #include "daemon/rpc/limits.h"
+#include "daemon/rpc/listening_socket.h"
 #include "daemon/rpc/server_fixture.h"
+#include "daemon/rpc/service_table.h"
+#include "daemon/rpc/unary_server.h"
 #include "test/support/process.h"
 #include "test/support/temp_dir.h"
 
@@ -93,6 +104,56 @@ TEST_P(ServerMemoryTest, S17OctetsOfUnfinishedRequestsCount) {
   // Without their DATA that many connections would be in order.
   EXPECT_LE((clients.size() - 1) * kStreams * kRequestCost, kRequestOctetsPerProcess);
   EXPECT_GT(clients.size() * (kStreams * kRequestCost + size_t{3} * kFrameOctets), kRequestOctetsPerProcess);
+}
+
+// A client that takes its requests back has not given back what they take here.
+TEST(UnaryServerMemoryTest, S17RequestsCountUntilTheirCallsEndWhateverTheirClientDid) {
+  const TempDir dir;
+  ServiceTable services;
+  std::mutex mutex;
+  std::vector<ServiceTable::Call> held;
+  services.Add<EchoRequest, EchoReply>("/ddskey.test.EchoService/Unary",
+                                       [&](const ServiceTable::Call& call, const EchoRequest&, EchoReply*) {
+                                         const std::lock_guard lock(mutex);
+                                         held.push_back(call);
+                                       });
+  const auto server = *UnaryServer::Start(*ListeningSocket::Bind(dir.File("socket"), 0600),
+                                          {.name = "test", .limits = {}}, std::move(services));
+  const auto stub =
+      EchoService::NewStub(grpc::CreateChannel("unix:" + dir.File("socket"), grpc::InsecureChannelCredentials()));
+  EchoRequest request;
+  request.set_payload(std::string(kApplicationMessageOctets - 100, 'x'));
+  const auto call = [&] {
+    grpc::ClientContext context;
+    EchoReply reply;
+    std::atomic<bool> answered = false;
+    std::thread canceller([&, before = [&] {
+      const std::lock_guard lock(mutex);
+      return held.size();
+    }()] {
+      WaitFor([&] {
+        const std::lock_guard lock(mutex);
+        return answered || held.size() > before;
+      });
+      context.TryCancel();
+    });
+    const grpc::Status status = stub->Unary(&context, request, &reply);
+    answered = true;
+    canceller.join();
+    return status;
+  };
+  constexpr size_t kFull = kRequestOctetsPerProcess / (kApplicationMessageOctets + kRequestCost);
+  for (size_t i = 0; i + 1 < kFull; ++i) EXPECT_EQ(call().error_code(), grpc::StatusCode::CANCELLED) << i;
+  grpc::Status over;
+  for (size_t i = 0; i < 3 && over.error_code() != grpc::StatusCode::RESOURCE_EXHAUSTED; ++i) over = call();
+  EXPECT_EQ(over.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED) << over.error_message();
+  {
+    const std::lock_guard lock(mutex);
+    held.clear();
+  }
+  EXPECT_EQ(call().error_code(), grpc::StatusCode::CANCELLED) << "there is room again";
+  const std::lock_guard lock(mutex);
+  held.clear();
 }
 
 }  // namespace

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string>
 
 namespace ddskey {
 
@@ -33,16 +32,6 @@ inline Received ReceiveSome(int socket, std::span<uint8_t>& buffer) {
     return Received::kOctets;
   }
   return size < 0 && (errno == EAGAIN || errno == EINTR) ? Received::kNothing : Received::kEnd;
-}
-
-// RemoveFront also gives the memory back when nothing is left.
-inline void RemoveFront(std::string& pending, size_t size) {
-  if (size == 0) return;
-  if (size == pending.size()) {
-    pending = std::string();
-  } else {
-    pending.erase(0, size);
-  }
 }
 
 }  // namespace ddskey

@@ -3,7 +3,6 @@
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
@@ -12,6 +11,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/rpc/connection_bound.h"
 #include "proto/contract/status_macros.h"
 
 namespace ddskey {
@@ -28,16 +28,8 @@ constexpr uint64_t kInbox = 0;
 constexpr std::chrono::milliseconds kFlushTime{500};
 constexpr std::chrono::milliseconds kFlushPause{10};
 
-// Half of the descriptors that the process may have is left for the other socket, the keystore and the devices.
-uint32_t ConnectionsFor(const UnaryServer::Options& options) {
-  rlimit limit = {};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return options.limits.connections;
-  const rlim_t possible = std::max<rlim_t>(limit.rlim_cur / 2, 1);
-  if (possible >= options.limits.connections) return options.limits.connections;
-  spdlog::warn("{} socket: only {} connections instead of {}, for want of descriptors (RLIMIT_NOFILE is {})",
-               options.name, possible, options.limits.connections, limit.rlim_cur);
-  return static_cast<uint32_t>(possible);
-}
+// Of the client's socket.
+constexpr uint32_t kDescriptors = 1;
 
 }  // namespace
 
@@ -153,7 +145,7 @@ UnaryServer::UnaryServer(const Options& options, ServiceTable services, UniqueFd
     : name_(options.name),
       max_message_octets_(options.max_message_octets),
       services_(std::move(services)),
-      connections_("connections", {.total = ConnectionsFor(options),
+      connections_("connections", {.total = ConnectionBound(options.name, options.limits.connections, kDescriptors),
                                    .per_uid = options.limits.connections_per_uid,
                                    .per_process = options.limits.connections_per_process}),
       epoll_(std::move(epoll)),
