@@ -30,10 +30,10 @@ constexpr int kPatienceMs = 1000;
 constexpr int kLastWordsMs = 20;
 constexpr char kSharedUser[] =
     "the PKCS#11 module runs as ddskeyd's own user: let systemd start ddskeyd-pkcs11 behind a socket, as a user of its "
-    "own (docs/operations.md)";
+    "own (docs/keys.md)";
 constexpr char kNoOtherUser[] =
     "this daemon may not give the process of a PKCS#11 module a user of its own, so it starts none: let systemd start "
-    "ddskeyd-pkcs11, and name its socket with helper_socket (docs/operations.md); or allow ddskeyd's own user with "
+    "ddskeyd-pkcs11, and name its socket with helper_socket (docs/keys.md); or allow ddskeyd's own user with "
     "same_user: true, which gives the module whatever that user can reach";
 
 absl::Status SystemError(const char* doing, int error) {

@@ -22,7 +22,7 @@ namespace ddskey {
 // TokenOwner for how the token is used, and TokenBlob for what is stored of a key. The token may be away, also at the
 // start: works wait for it until their deadline, Health says what is wrong, and it is found again by itself.
 //
-// Keys of no identity any more stay in the token: they are removed with its own tools (docs/operations.md).
+// Keys of no identity any more stay in the token: they are removed with its own tools (docs/keys.md).
 class Pkcs11Backend : public KeyBackend {
  public:
   struct Options {
