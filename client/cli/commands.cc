@@ -49,6 +49,7 @@ std::span<const Command* const> Commands() {
       &kRestore,
       &kClockReset,
       &kStatus,
+      &kDoctor,
       &kPcrApprove,
       &kCaInit,
       &kCaNonce,

@@ -28,6 +28,7 @@ extern const Command kCrlInstall;
 extern const Command kCrlRemove;
 extern const Command kCrlList;
 extern const Command kCsr;
+extern const Command kDoctor;
 extern const Command kEnroll;
 extern const Command kEnrollFinish;
 extern const Command kIdentityCreate;

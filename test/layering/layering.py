@@ -41,8 +41,10 @@ TABLE = {
     "client/ca": ["proto/contract/"],
     "client/attestation": ["proto/contract/", "client/ca/", "ddskey/v1/attestation.pb.h"],
     "client/ros2": ["proto/contract/", "client/", "client/ca/", "ddskey/v1/admin.pb.h"],
+    "client/doctor": ["proto/contract/", "policy/", "client/", "client/ca/", "ddskey/v1/**"],
     "client/cli": [
-        "proto/contract/", "policy/", "client/", "client/attestation/", "client/ca/", "client/ros2/", "ddskey/v1/**",
+        "proto/contract/", "policy/", "client/", "client/attestation/", "client/ca/", "client/doctor/", "client/ros2/",
+        "ddskey/v1/**",
     ],
     "plugin_shim/core": ["proto/contract/", "client/", "ddskey/v1/**"],
     "plugin_shim/cyclonedds": ["proto/contract/", "plugin_shim/core/", "ddskey/v1/authentication.pb.h"],
@@ -70,7 +72,8 @@ LIBRARIES = {
     "p11-kit-1/": ["plugin_shim/pkcs11", "daemon/backend/pkcs11/helper"],
     "nettle/": ["plugin_shim/pkcs11"],
     "absl/": [
-        "proto/contract", "policy", "daemon", "client/attestation", "client/ca", "client/cli", "client/ros2",
+        "proto/contract", "policy", "daemon", "client/attestation", "client/ca", "client/cli", "client/doctor",
+        "client/ros2",
         # For administrators' tools only; no shim links it.
         "client/admin_client.h", "client/socket_admin_client.h", "client/socket_admin_client.cc",
     ],
