@@ -8,12 +8,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -102,10 +105,36 @@ absl::StatusOr<SecretBytes> Read(const std::string& path, bool is_credential, co
   return content;
 }
 
-// ReadHashed is Read for a secret of which 32 octets are wanted.
-absl::StatusOr<SecretBytes> ReadHashed(const std::string& path, bool is_credential) {
-  ASSIGN_OR_RETURN(const SecretBytes content, Read(path, is_credential, kSecretSizes));
+// ReadSecretFile is Read for a secret of which 32 octets are wanted.
+absl::StatusOr<SecretBytes> ReadSecretFile(const std::string& path) {
+  ASSIGN_OR_RETURN(const SecretBytes content, Read(path, false, kSecretSizes));
   return Hash(content.Reveal(SecretAccess()));
+}
+
+constexpr std::string_view kOurs = "ddskeyd.";
+// What systemd puts in front of the name of a file that it took from a folder: LoadCredential=PREFIX:FOLDER.
+constexpr std::array<std::string_view, 2> kFolders = {"ddskeyd_", "ddskeyd.plain_"};
+
+// Credential is the content of a credential and the name that systemd gave it.
+struct Credential {
+  std::string name;
+  SecretBytes content;
+};
+
+absl::StatusOr<std::optional<Credential>> ReadCredential(const std::string& directory, const std::string& name,
+                                                         const Sizes& sizes) {
+  if (directory.empty()) return std::nullopt;
+  std::vector<std::string> names = {name};
+  if (name.starts_with(kOurs)) {
+    for (const std::string_view folder : kFolders) names.push_back(std::string(folder) + name.substr(kOurs.size()));
+  }
+  for (std::string& candidate : names) {
+    auto content = Read(directory + "/" + candidate, true, sizes);
+    if (absl::IsNotFound(content.status())) continue;
+    RETURN_IF_ERROR(content.status());
+    return Credential{std::move(candidate), *std::move(content)};
+  }
+  return std::nullopt;
 }
 
 absl::Status WriteRandom(int fd) {
@@ -149,14 +178,14 @@ absl::Status Make(const std::string& path) {
 absl::StatusOr<HostSecret> LoadSecret(const SecretSource& source) {
   ASSIGN_OR_RETURN(std::optional<HostSecret> credential, FindSecret(source.credentials_directory, source.credential));
   if (credential.has_value()) return *std::move(credential);
-  auto secret = ReadHashed(source.file, false);
+  auto secret = ReadSecretFile(source.file);
   if (absl::IsNotFound(secret.status()) && source.is_needed) {
     return absl::NotFoundError(absl::StrCat("the secret is gone: neither the credential ", source.credential, " nor ",
                                             source.file, " is there, and keys were sealed under it; restore it"));
   }
   if (absl::IsNotFound(secret.status())) {
     RETURN_IF_ERROR(Make(source.file));
-    secret = ReadHashed(source.file, false);
+    secret = ReadSecretFile(source.file);
   }
   if (!secret.ok()) return secret.status();
   return HostSecret{*std::move(secret), "the file " + source.file, false};
@@ -171,23 +200,20 @@ absl::StatusOr<SecretBytes> HashedSecret(const SecretBytes& content) {
 }
 
 absl::StatusOr<std::optional<HostSecret>> FindSecret(const std::string& directory, const std::string& name) {
-  if (directory.empty()) return std::nullopt;
-  auto secret = ReadHashed(directory + "/" + name, true);
-  if (absl::IsNotFound(secret.status())) return std::nullopt;
-  RETURN_IF_ERROR(secret.status());
-  return HostSecret{*std::move(secret), "the systemd credential " + name, true};
+  ASSIGN_OR_RETURN(const std::optional<Credential> found, ReadCredential(directory, name, kSecretSizes));
+  if (!found.has_value()) return std::nullopt;
+  ASSIGN_OR_RETURN(SecretBytes secret, Hash(found->content.Reveal(SecretAccess())));
+  return HostSecret{std::move(secret), "the systemd credential " + found->name, true};
 }
 
 absl::StatusOr<std::optional<SecretBytes>> FindAuthValue(const std::string& directory, const std::string& name) {
-  if (directory.empty()) return std::nullopt;
-  auto content = Read(directory + "/" + name, true, kAuthSizes);
-  if (absl::IsNotFound(content.status())) return std::nullopt;
-  RETURN_IF_ERROR(content.status());
-  std::span<const uint8_t> octets = content->Reveal(SecretAccess());
+  ASSIGN_OR_RETURN(const std::optional<Credential> found, ReadCredential(directory, name, kAuthSizes));
+  if (!found.has_value()) return std::nullopt;
+  std::span<const uint8_t> octets = found->content.Reveal(SecretAccess());
   if (octets.back() == '\n') octets = octets.first(octets.size() - 1);
   if (octets.empty() || octets.size() >= kAuthSizes.longest) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the systemd credential ", name, " has ", octets.size(), " octets; it should have 1 to 64"));
+    return absl::FailedPreconditionError(absl::StrCat("the systemd credential ", found->name, " has ", octets.size(),
+                                                      " octets; it should have 1 to 64"));
   }
   ASSIGN_OR_RETURN(SecretBytes value, SecretBytes::Allocate(octets.size()));
   std::copy(octets.begin(), octets.end(), value.Reveal(SecretAccess()).begin());

@@ -38,7 +38,9 @@ struct SecretSource {
 absl::StatusOr<HostSecret> LoadSecret(const SecretSource& source);
 
 // FindSecret is LoadSecret for what may be a systemd credential and nothing else: nothing if `directory`
-// ($CREDENTIALS_DIRECTORY, or empty) has no credential `name`.
+// ($CREDENTIALS_DIRECTORY, or empty) has no credential `name`, "ddskeyd.WHAT". What systemd took from a folder of ours,
+// the encrypted one or else the plain one, it has called "ddskeyd_WHAT" and "ddskeyd.plain_WHAT" (ddskeyd.service); a
+// credential that is `name` itself goes before both. The same holds for LoadSecret and FindAuthValue.
 absl::StatusOr<std::optional<HostSecret>> FindSecret(const std::string& directory, const std::string& name);
 
 // HashedSecret makes of the content of a credential, 32 to 4,096 octets, the secret that LoadSecret makes of it.

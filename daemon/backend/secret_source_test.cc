@@ -170,6 +170,29 @@ TEST(SecretSourceTest, RefusesAnAuthorisationValueThatIsEmptyOrTooLong) {
   }
 }
 
+TEST(SecretSourceTest, FindsWhatSystemdTookFromTheFoldersOfCredentialsTheEncryptedOneFirst) {
+  const TempDir dir;
+  const auto pin = [&dir] {
+    const auto found = FindAuthValue(dir.path(), "ddskeyd.pkcs11-pin.hsm");
+    EXPECT_OK(found);
+    const auto octets = (*found)->Reveal(SecretAccess());
+    return std::string(octets.begin(), octets.end());
+  };
+  chmod(dir.Write("ddskeyd.plain_pkcs11-pin.hsm", "plain\n").c_str(), 0400);
+  EXPECT_EQ(pin(), "plain");
+  chmod(dir.Write("ddskeyd_pkcs11-pin.hsm", "encrypted").c_str(), 0400);
+  EXPECT_EQ(pin(), "encrypted");
+  chmod(dir.Write("ddskeyd.pkcs11-pin.hsm", "by its own name").c_str(), 0400);
+  EXPECT_EQ(pin(), "by its own name");
+
+  chmod(dir.Write("ddskeyd.plain_software-secret", std::string(32, 'x')).c_str(), 0400);
+  SecretSource source = FileSource(dir.File("s"));
+  source.credentials_directory = dir.path();
+  ASSERT_OK_AND_ASSIGN(const HostSecret secret, LoadSecret(source));
+  EXPECT_TRUE(secret.is_credential);
+  EXPECT_THAT(secret.origin, HasSubstr("ddskeyd.plain_software-secret"));
+}
+
 TEST(SecretSourceTest, WhatOnlyACredentialMayBeIsAbsentWithoutOneAndNotMade) {
   const TempDir dir;
   for (const std::string& directory : {std::string(), std::string(dir.path())}) {
