@@ -81,6 +81,13 @@ TEST_F(BrokeredTpmFaultsTest, ATpmBehindTheBrokerThatIsKilledAndComesBack) {
   broker_.tpm().Kill();
   ExpectAway("");
   broker_.tpm().Restart();
+  // Now and then tpm2-abrmd does not recover: it leaves what it loads in the TPM, until that is full. Then that is
+  // said, and its restart mends it.
+  const int before = traffic_->completed();
+  const auto stuck = [&] { return Device().problem().find("restart the service in front of it") != std::string::npos; };
+  constexpr int kMany = 50;
+  ASSERT_TRUE(test::WaitFor([&] { return traffic_->completed() > before + kMany || stuck(); })) << Device().problem();
+  if (stuck()) broker_.Restart();
   ExpectBack();
 }
 

@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "daemon/backend/key_work.h"
 #include "daemon/backend/tpm2/tss_status.h"
 
@@ -14,6 +15,8 @@ namespace {
 
 // How often a TPM that is there but refuses us is asked again.
 constexpr std::chrono::seconds kRefusedInterval{10};
+// How often room is made in a TPM that is full before that is somebody else's matter.
+constexpr unsigned kPatientEvictions = 6;
 
 DeviceQueue::Time Now() { return std::chrono::steady_clock::now(); }
 
@@ -216,6 +219,11 @@ void TpmOwner::Recover(Recovery recovery, const absl::Status& failure) {
   device_->Recover(recovery);
   if (recovery == Recovery::kReconnect || recovery == Recovery::kRepeat || recovery == Recovery::kNewSession) {
     Note(failure);
+  } else if (recovery == Recovery::kEvict && ++evictions_ >= kPatientEvictions) {
+    Note(absl::UnavailableError(absl::StrCat(
+        std::string(failure.message()),
+        "; the TPM is full of what others left there: restart the service in front of it (systemctl restart "
+        "tpm2-abrmd), or reset the TPM")));
   }
 }
 
@@ -225,6 +233,7 @@ void TpmOwner::Note(const absl::Status& status) {
   if (status.ok()) {
     if (!well_) monitor_.SetProblem("");
     well_ = true;
+    evictions_ = 0;
     probe_backoff_.Reset();
     next_probe_ = probe_interval_.count() == 0 ? DeviceQueue::Time::max() : Now() + probe_interval_;
     return;

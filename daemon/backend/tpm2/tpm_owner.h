@@ -89,6 +89,8 @@ class TpmOwner {
   // Works whose signature was wrong.
   std::vector<DeviceQueue::Turn> wrong_;
   bool well_ = false;
+  // Room that was made in the TPM since something last worked.
+  unsigned evictions_ = 0;
   Backoff probe_backoff_;
   DeviceQueue::Time next_probe_;
   // When a TPM that is never idle is looked after.

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "daemon/backend/tpm2/key_device.h"
+#include "daemon/backend/tpm2/tss_status.h"
 #include "test/support/process.h"
 #include "test/support/status_matchers.h"
 
@@ -26,17 +27,18 @@ using ::testing::HasSubstr;
 
 constexpr auto kScheme = SignatureScheme::kEcdsaSha256;
 
-// LyingDevice signs with a key of software, wrongly as often as it is told to.
+// LyingDevice signs with a key of software, wrongly as often as it is told to, and not while it is full.
 class LyingDevice : public KeyDevice {
  public:
-  LyingDevice(const CryptoLibrary& library, EVP_PKEY& key, std::atomic<int>& lies)
-      : library_(library), key_(key), lies_(lies) {}
+  LyingDevice(const CryptoLibrary& library, EVP_PKEY& key, std::atomic<int>& lies, const std::atomic<bool>& full)
+      : library_(library), key_(key), lies_(lies), full_(full) {}
 
   absl::Status Probe() override { return absl::OkStatus(); }
   absl::StatusOr<SealedKey> Create(const CreateRequest& request) override {
     return SealedKey{request.algorithm, request.purpose, "blob", *library_.PublicKeyInfo(key_)};
   }
   absl::StatusOr<Signed> Sign(const SignRequest& request, const std::function<void()>& meanwhile) override {
+    if (full_) return FromTss(TPM2_RC_OBJECT_MEMORY, "loading a TPM key");
     const bool lie = lies_ > 0 && lies_-- > 0;
     auto signature = library_.Sign(key_, kScheme, lie ? std::string(32, 'x') : request.digest);
     meanwhile();
@@ -52,6 +54,7 @@ class LyingDevice : public KeyDevice {
   const CryptoLibrary& library_;
   EVP_PKEY& key_;
   std::atomic<int>& lies_;
+  const std::atomic<bool>& full_;
 };
 
 class TpmOwnerTest : public ::testing::Test {
@@ -60,7 +63,8 @@ class TpmOwnerTest : public ::testing::Test {
     auto library = *CryptoLibrary::Create();
     const CryptoLibrary& used = *library;
     owner_ = *TpmOwner::Create(
-        std::move(library), [&](DeviceMonitor&, int) { return std::make_unique<LyingDevice>(used, *key_, lies_); }, {},
+        std::move(library),
+        [&](DeviceMonitor&, int) { return std::make_unique<LyingDevice>(used, *key_, lies_, full_); }, {},
         std::chrono::milliseconds(0));
     thread_ = std::thread([this] { owner_->Run(); });
   }
@@ -82,6 +86,7 @@ class TpmOwnerTest : public ::testing::Test {
   const std::unique_ptr<CryptoLibrary> library_ = *CryptoLibrary::Create();
   const EvpKey key_ = *library_->Generate(KeyAlgorithm::kEcP256);
   std::atomic<int> lies_ = 0;
+  std::atomic<bool> full_ = false;
   std::shared_ptr<TpmOwner> owner_;
   std::thread thread_;
 };
@@ -104,6 +109,19 @@ TEST_F(TpmOwnerTest, AWrongSignatureIsMadeAgainWithoutDisturbingOthers) {
     ASSERT_OK_AND_ASSIGN(const Signature signature, signatures[i].get());
     EXPECT_OK(library_->Verify(*key_, kScheme, Digest(i), signature));
   }
+}
+
+// A resource manager that is confused leaves its objects in the TPM, where nobody but it can remove them.
+TEST_F(TpmOwnerTest, ATpmThatOthersFilledIsSpokenOfWhileWorkWaits) {
+  full_ = true;
+  std::future<absl::StatusOr<Signature>> waiting = Submit(0);
+  EXPECT_TRUE(test::WaitFor([&] {
+    return owner_->monitor().problem().find("restart the service in front of it") != std::string::npos;
+  })) << owner_->monitor().problem();
+  EXPECT_NE(waiting.wait_for(std::chrono::seconds(0)), std::future_status::ready);
+  full_ = false;
+  EXPECT_OK(waiting.get());
+  EXPECT_TRUE(test::WaitFor([&] { return owner_->monitor().problem().empty(); })) << owner_->monitor().problem();
 }
 
 }  // namespace
