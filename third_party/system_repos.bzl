@@ -91,8 +91,19 @@ system_protobuf_repository = repository_rule(
     local = True,
 )
 
+def _debian_impl(rctx):
+    rctx.file("BUILD.bazel", 'exports_files(["status"], visibility = ["//visibility:public"])\n')
+    rctx.symlink("/var/lib/dpkg/status", "status")
+
+# What is installed on this machine: an input of what says with which packages something was built.
+debian_repository = repository_rule(
+    implementation = _debian_impl,
+    local = True,
+)
+
 def system_repositories():
     system_protobuf_repository(name = "com_google_protobuf")
+    debian_repository(name = "debian")
     pkg_config_repository(
         name = "protobuf_lib",
         debian_package = "libprotobuf-dev",
