@@ -20,6 +20,8 @@
 #include "daemon/config/config.h"
 #include "daemon/config/system_accounts.h"
 #include "daemon/config/trusted_file.h"
+#include "daemon/fill_backend.h"
+#include "daemon/fill_decisions.h"
 #include "daemon/handshake/root_storage.h"
 #include "daemon/open_backend.h"
 #include "daemon/rpc/fill_clock.h"
@@ -28,7 +30,6 @@
 #include "daemon/rpc/service_table.h"
 #include "daemon/service/logging.h"
 #include "daemon/trust/ocsp_response.h"
-#include "proto/contract/auth_kind.h"
 #include "proto/contract/status_macros.h"
 #include "proto/contract/version.h"
 
@@ -90,6 +91,13 @@ void FillEnding(const Ending& ending, absl::Time now, v1::GetStatusResponse& sta
   out.set_days_left(days_left);
 }
 
+template <typename Server>
+void FillServer(const Server& server, const CallLimiter& limiter, v1::ServerStatus& out) {
+  out.set_connections(server.connection_count());
+  out.set_connections_ended(server.refused_count());
+  out.set_calls_limited(limiter.refused_count());
+}
+
 void FillListFile(const FileLists::State& state, v1::RevocationListFileStatus& out) {
   out.set_path(state.file.path);
   for (const std::string& pattern : state.file.keys) out.add_keys(pattern);
@@ -138,7 +146,8 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const v1::Config& config, 
   RETURN_IF_ERROR(MakeFolder(config.runtime_directory(), 0755));
   ASSIGN_OR_RETURN(auto policy, LoadPolicy(config));
   for (const std::string& warning : policy->warnings()) spdlog::warn("policy: {}", warning);
-  daemon->authorizer_ = std::make_unique<Authorizer>(std::move(policy), *daemon->audit_);
+  daemon->statistics_ = std::make_unique<DecisionStatistics>(*daemon->audit_);
+  daemon->authorizer_ = std::make_unique<Authorizer>(std::move(policy), *daemon->statistics_);
   daemon->validator_ = CertificateValidator::Create();
   RETURN_IF_ERROR(daemon->OpenStore());
   RETURN_IF_ERROR(daemon->OpenClock());
@@ -285,11 +294,11 @@ absl::Status Daemon::Serve(PassedDescriptors& descriptors) {
   authentication_handler_ =
       std::make_unique<AuthenticationHandler>(*application_limiter_, *authentication_, *reviewer_, *board_);
   signing_handler_ = std::make_unique<SigningHandler>(*application_limiter_, *signing_);
-  admin_handler_ =
-      std::make_unique<AdminHandler>(admin_peers_, *admin_limiter_,
-                                     AdminHandler::Custodians{*administration_, *identities_, *trust_, *checker_,
-                                                              *backup_, *clock_custodian_, *attestation_},
-                                     [this](v1::GetStatusResponse& status) { FillStatus(status); });
+  admin_handler_ = std::make_unique<AdminHandler>(
+      admin_peers_, *admin_limiter_,
+      AdminHandler::Custodians{*administration_, *identities_, *trust_, *checker_, *backup_, *clock_custodian_,
+                               *attestation_},
+      [this](const Subject& caller, v1::GetStatusResponse& status) { FillStatus(caller, status); });
 
   ASSIGN_OR_RETURN(ListeningSocket application,
                    OpenSocket(descriptors, "ddskeyd", config_.socket(), config_.socket_mode()));
@@ -348,7 +357,7 @@ void Daemon::Stop() {
   if (audit_ != nullptr) audit_->Flush();
 }
 
-void Daemon::FillStatus(v1::GetStatusResponse& status) const {
+void Daemon::FillStatus(const Subject& caller, v1::GetStatusResponse& status) {
   status.set_version(std::string(kVersion));
   status.set_started(absl::ToUnixSeconds(started_));
   status.set_schema_version(keys_->schema_version());
@@ -376,23 +385,21 @@ void Daemon::FillStatus(v1::GetStatusResponse& status) const {
     FillListFile(state, *status.add_revocation_list_files());
   }
   for (const BackendSet::Entry& entry : backends_->entries()) {
-    const BackendHealth health = entry.backend->Health();
-    v1::BackendStatus& out = *status.add_backends();
-    out.set_name(entry.name);
-    out.set_kind(entry.backend->kind());
-    out.set_healthy(health.healthy);
-    out.set_problem(health.problem);
-    out.set_protection(entry.backend->protection());
-    out.set_device(health.device);
-    out.set_queue_length(static_cast<uint32_t>(health.queue_length));
-    out.set_queue_limit(static_cast<uint32_t>(health.queue_limit));
-    out.set_signatures(health.signatures);
-    for (const AuthKind kind : health.waits_for) out.add_waits_for(std::string(AuthKindName(kind)));
-    out.set_warning(health.warning);
-    for (const KeyAlgorithm algorithm : entry.backend->algorithms()) {
-      out.add_algorithms(std::string(AlgorithmName(algorithm)));
-    }
+    FillBackend(entry, *status.add_backends());
   }
+  FillDecisions(*statistics_, *authorizer_->policy(), caller, status);
+  FillLoad(status);
+}
+
+void Daemon::FillLoad(v1::GetStatusResponse& status) {
+  status.set_uptime_seconds(std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count());
+  FillServer(*application_server_, *application_limiter_, *status.mutable_application_server());
+  FillServer(*admin_server_, *admin_limiter_, *status.mutable_administration_server());
+  status.set_watches(static_cast<uint32_t>(board_->held()));
+  const ParticipantBook::Size size = book_.CountAll();
+  status.set_participants(static_cast<uint32_t>(size.participants));
+  status.set_participant_processes(static_cast<uint32_t>(size.processes));
+  status.set_audit_records_lost(audit_->lost());
 }
 
 }  // namespace ddskey

@@ -1,6 +1,7 @@
 #ifndef DAEMON_DAEMON_H_
 #define DAEMON_DAEMON_H_
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -9,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "daemon/audit/decision_statistics.h"
 #include "daemon/audit/spdlog_audit_log.h"
 #include "daemon/custodian/attestation_custodian.h"
 #include "daemon/custodian/authentication_custodian.h"
@@ -85,17 +87,20 @@ class Daemon {
   absl::Status OpenBackends();
   absl::Status OpenTickets(PassedDescriptors& descriptors);
   absl::Status Serve(PassedDescriptors& descriptors);
-  void FillStatus(v1::GetStatusResponse& status) const;
+  void FillStatus(const Subject& caller, v1::GetStatusResponse& status);
+  void FillLoad(v1::GetStatusResponse& status);
 
   const v1::Config config_;
   const absl::Time started_ = absl::Now();
+  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   mutable std::mutex mutex_;
   std::string policy_error_;
 
   // In the order in which each needs those before it.
   ChangeNotice changes_;
   ParticipantBook book_{&IsSameProcess};
-  std::unique_ptr<AuditLog> audit_;
+  std::unique_ptr<SpdlogAuditLog> audit_;
+  std::unique_ptr<DecisionStatistics> statistics_;
   std::unique_ptr<KeyStore> keys_;
   std::unique_ptr<ClockGuard> clock_;
   std::unique_ptr<FileLists> file_lists_;

@@ -60,6 +60,11 @@ void SpdlogAuditLog::Flush() {
   --flushes_;
 }
 
+uint64_t SpdlogAuditLog::lost() const {
+  const std::lock_guard lock(mutex_);
+  return lost_in_all_;
+}
+
 void SpdlogAuditLog::EndRoundIfDue() {
   // A clock that was set back does not stretch the round.
   const absl::Time now = clock_();
@@ -75,6 +80,7 @@ void SpdlogAuditLog::Enqueue(Kind kind, AuditLine line) {
   const size_t room[kKinds] = {room_.administrative, room_.allowed, room_.refused};
   if (waiting_[kind] >= room[kind]) {
     ++lost_;
+    ++lost_in_all_;
     return;
   }
   ++waiting_[kind];

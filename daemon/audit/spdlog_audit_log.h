@@ -45,6 +45,9 @@ class SpdlogAuditLog : public AuditLog {
   void Record(const AuditRecord& record) override;
   void Flush() override;
 
+  // lost is how many records found no room, until now.
+  uint64_t lost() const;
+
  private:
   enum Kind { kAdministrative, kAllowed, kRefused, kKinds };
   struct Waiting {
@@ -64,14 +67,16 @@ class SpdlogAuditLog : public AuditLog {
   const Clock clock_;
   const Room room_;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable work_;
   std::condition_variable written_;
   RefusalCoalescer coalescer_;
   absl::Time round_ends_;
   std::deque<Waiting> queue_;
   size_t waiting_[kKinds] = {};
+  // Not written about yet, and in all.
   uint64_t lost_ = 0;
+  uint64_t lost_in_all_ = 0;
   bool writing_ = false;
   bool stop_ = false;
   // Callers of Flush.

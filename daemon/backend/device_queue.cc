@@ -73,11 +73,12 @@ DeviceQueue::WorkId DeviceQueue::SubmitAny(KeyRequest request, WorkOptions optio
       auto room = waiting_.MakeRoom(options, now);
       refusal = room.status();
       if (room.ok()) displaced = *std::move(room);
+      if (!room.ok() || displaced.has_value()) ++counts_.rejected;
     }
     if (refusal.ok()) {
       earlier = options.deadline < next_expiry_;
       if (earlier) next_expiry_ = options.deadline;
-      waiting_.Push({id, std::move(options), std::move(request), std::move(done)}, now);
+      waiting_.Push({id, std::move(options), std::move(request), std::move(done), now}, now);
     } else {
       refused = std::move(done);
     }
@@ -112,8 +113,10 @@ std::optional<DeviceQueue::Turn> DeviceQueue::Take(Time until) {
     if (RefuseExpired(lock, now)) continue;
     if (!paused_) {
       if (auto entry = waiting_.Pop(now); entry.has_value()) {
+        counts_.waiting.Add(now - entry->submitted);
         running_.emplace(entry->id,
-                         Running{std::move(entry->done), entry->options.work_class, entry->options.deadline, now});
+                         Running{std::move(entry->done), entry->options.work_class,
+                                 std::holds_alternative<SignRequest>(entry->request), entry->options.deadline, now});
         return Turn(this, std::move(*entry));
       }
     }
@@ -163,12 +166,26 @@ size_t DeviceQueue::size() const {
   return waiting_.size();
 }
 
+WorkCounts DeviceQueue::counts() const {
+  const std::lock_guard lock(mutex_);
+  WorkCounts counts = counts_;
+  counts.running = running_.size();
+  return counts;
+}
+
+void DeviceQueue::Note(const Running& work, Time now) {
+  const Time::duration took = now - work.began;
+  waiting_.Charge(work.work_class, took);
+  counts_.busy += took;
+  if (work.is_signature) counts_.signing.Add(took);
+}
+
 // TakeDone hands out the completion of work that an owner has, unless it was called already.
 std::optional<KeyDone> DeviceQueue::TakeDone(WorkId id) {
   const std::lock_guard lock(mutex_);
   const auto found = running_.find(id);
   if (found == running_.end()) return std::nullopt;
-  waiting_.Charge(found->second.work_class, Now() - found->second.began);
+  Note(found->second, Now());
   KeyDone done = std::move(found->second.done);
   running_.erase(found);
   return done;
@@ -188,10 +205,11 @@ std::vector<KeyDone> DeviceQueue::CollectExpired(Time now) {
       ++work;
       continue;
     }
-    waiting_.Charge(work->second.work_class, now - work->second.began);
+    Note(work->second, now);
     expired.push_back(std::move(work->second.done));
     work = running_.erase(work);
   }
+  counts_.expired += expired.size();
   return expired;
 }
 

@@ -20,6 +20,7 @@
 #include "daemon/backend/fair_queue.h"
 #include "daemon/backend/key_backend.h"
 #include "daemon/backend/key_work.h"
+#include "daemon/backend/work_counts.h"
 
 namespace ddskey {
 
@@ -107,18 +108,23 @@ class DeviceQueue {
   bool closed() const { return closed_; }
   size_t size() const;
   size_t capacity() const { return capacity_; }
+  // counts is what became of the work until now.
+  WorkCounts counts() const;
 
  private:
   // Running is work in the hands of an owner whose completion was not called yet.
   struct Running {
     KeyDone done;
     WorkClass work_class;
+    bool is_signature;
     Time deadline;
     Time began;
   };
 
   WorkId SubmitAny(KeyRequest request, WorkOptions options, KeyDone done);
   std::optional<KeyDone> TakeDone(WorkId id);
+  // Note counts the time of work that the owner had.
+  void Note(const Running& work, Time now);
   std::vector<KeyDone> CollectExpired(Time now);
   Time NextDeadline() const;
   bool RefuseExpired(std::unique_lock<std::mutex>& lock, Time now);
@@ -131,6 +137,7 @@ class DeviceQueue {
   std::condition_variable timer_;
   FairQueue waiting_;
   std::map<WorkId, Running> running_;
+  WorkCounts counts_;
   WorkId last_id_ = 0;
   Time next_expiry_ = Time::max();
   bool paused_ = false;

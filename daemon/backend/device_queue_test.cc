@@ -65,6 +65,49 @@ TEST(DeviceQueueTest, HandsWorkToTheOwnerAndItsResultToTheCaller) {
   EXPECT_EQ(signature.octets, "signed");
 }
 
+TEST(DeviceQueueTest, CountsWhatBecameOfWork) {
+  Answer answers[4];
+  DeviceQueue queue({.capacity = 2, .reply_capacity = 2, .capacity_per_id = 1});
+  WorkOptions mine = In(seconds(20));
+  mine.fairness = "mine";
+  queue.Submit(SignRequest{}, mine, answers[0].Done());
+  queue.Submit(SignRequest{}, mine, answers[1].Done());
+  EXPECT_THAT(answers[1].Wait(), StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_EQ(queue.counts().rejected, 1u);
+  auto turn = queue.Take();
+  EXPECT_EQ(queue.counts().running, 1u);
+  EXPECT_EQ(queue.counts().waiting.count, 1u);
+  EXPECT_EQ(queue.counts().signing.count, 0u);
+  turn->Finish(Signature{});
+  // Work without signatures counts as the device's time alone.
+  queue.Submit(CreateRequest{}, In(seconds(20)), [](const absl::StatusOr<SealedKey>&) {});
+  queue.Take()->Fail(absl::UnavailableError("away"));
+  WorkCounts counts = queue.counts();
+  EXPECT_EQ(counts.running, 0u);
+  EXPECT_EQ(counts.signing.count, 1u);
+  EXPECT_EQ(counts.signing.counts.back(), 1u);
+  EXPECT_EQ(counts.waiting.count, 2u);
+  EXPECT_GT(counts.busy, counts.signing.sum);
+  queue.Submit(SignRequest{}, In(milliseconds(1)), answers[3].Done());
+  EXPECT_THAT(answers[3].Wait(), StatusIs(absl::StatusCode::kDeadlineExceeded));
+  EXPECT_EQ(queue.counts().expired, 1u);
+  EXPECT_EQ(queue.counts().waiting.count, 2u);
+}
+
+TEST(DurationCountsTest, CountsEachInAllBucketsThatAreLongEnough) {
+  DurationCounts durations;
+  durations.Add(std::chrono::microseconds(100));
+  durations.Add(std::chrono::microseconds(101));
+  durations.Add(std::chrono::hours(1));
+  EXPECT_EQ(durations.count, 3u);
+  EXPECT_EQ(durations.counts.front(), 1u);
+  EXPECT_EQ(durations.counts[1], 2u);
+  EXPECT_EQ(durations.counts.back(), 2u);
+  durations += durations;
+  EXPECT_EQ(durations.counts.front(), 2u);
+  EXPECT_EQ(durations.sum, 2 * (std::chrono::microseconds(201) + std::chrono::hours(1)));
+}
+
 TEST(DeviceQueueTest, ExpiresWaitingWorkWhileTheDeviceIsStuck) {
   Answer first;
   Answer second;

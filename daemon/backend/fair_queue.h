@@ -55,6 +55,8 @@ class FairQueue {
     WorkOptions options;
     KeyRequest request;
     KeyDone done;
+    // For whoever submits it.
+    Time submitted = {};
   };
 
   explicit FairQueue(const Options& options);

@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "daemon/backend/work_counts.h"
 #include "proto/contract/algorithm.h"
 #include "proto/contract/auth_kind.h"
 #include "proto/contract/pcr_binding.h"
@@ -83,6 +84,9 @@ struct BackendHealth {
   std::vector<AuthKind> waits_for = {};
   // What somebody should look after although the device works, as a sentence; or empty.
   std::string warning = {};
+  WorkCounts work = {};
+  // How often it became unhealthy by itself.
+  uint64_t outages = 0;
 };
 
 // Recognition is whether a sealed key belongs to a device.

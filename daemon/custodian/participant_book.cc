@@ -41,4 +41,10 @@ std::map<std::string, size_t> ParticipantBook::Counts() {
   return counts;
 }
 
+ParticipantBook::Size ParticipantBook::CountAll() {
+  const std::lock_guard lock(mutex_);
+  ForgetEnded();
+  return {.participants = size_, .processes = processes_.size()};
+}
+
 }  // namespace ddskey

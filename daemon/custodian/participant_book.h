@@ -42,6 +42,13 @@ class ParticipantBook {
   // Counts returns how many participants there are of each generation, by its uuid.
   std::map<std::string, size_t> Counts();
 
+  // Size is how many participants there are, and of how many processes.
+  struct Size {
+    size_t participants = 0;
+    size_t processes = 0;
+  };
+  Size CountAll();
+
  private:
   using Process = std::pair<pid_t, uint64_t>;
 

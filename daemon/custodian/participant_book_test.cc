@@ -62,6 +62,17 @@ TEST_F(ParticipantBookTest, MakesRoomWhenAProcessEnded) {
   EXPECT_THAT(book_.Counts(), UnorderedElementsAre(Pair("first", 2), Pair("second", 1)));
 }
 
+TEST_F(ParticipantBookTest, CountsParticipantsAndProcessesThatLive) {
+  book_.Note(Process(1), Participant(1), "first");
+  book_.Note(Process(1), Participant(2), "first");
+  book_.Note(Process(2), Participant(1), "second");
+  EXPECT_EQ(book_.CountAll().participants, 3u);
+  EXPECT_EQ(book_.CountAll().processes, 2u);
+  ended_ = {1};
+  EXPECT_EQ(book_.CountAll().participants, 1u);
+  EXPECT_EQ(book_.CountAll().processes, 1u);
+}
+
 TEST(ParticipantBookPauseTest, S17AFullBookAsksTheKernelOnlyNowAndThen) {
   int asked = 0;
   ParticipantBook book([&asked](pid_t, uint64_t) { return ++asked > 0; },

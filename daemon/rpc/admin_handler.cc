@@ -370,7 +370,7 @@ grpc::ServerUnaryReactor* AdminHandler::GetStatus(grpc::CallbackServerContext* c
   const auto call = AdmittedCall::Admit(peers_, limiter_, *context, reactor);
   if (call == nullptr) return reactor;
   custodian_.AuthorizeStatus(call->caller(), [this, call, response](const absl::Status& status) {
-    if (status.ok()) fill_status_(*response);
+    if (status.ok()) fill_status_(call->caller(), *response);
     call->Finish(status);
   });
   return reactor;

@@ -31,9 +31,11 @@ class AdminHandler final : public v1::AdminService::CallbackService {
     AttestationCustodian& attestation;
   };
 
-  // `fill_status` says how the daemon is; it is asked only for callers who may know. All must outlive the handler.
-  AdminHandler(const PeerRegistry& peers, CallLimiter& limiter, const Custodians& custodians,
-               std::function<void(v1::GetStatusResponse&)> fill_status)
+  using FillStatus = std::function<void(const Subject& caller, v1::GetStatusResponse& status)>;
+
+  // `fill_status` says how the daemon is, as far as the caller, who may do STATUS, may know. All must outlive the
+  // handler.
+  AdminHandler(const PeerRegistry& peers, CallLimiter& limiter, const Custodians& custodians, FillStatus fill_status)
       : peers_(peers),
         limiter_(limiter),
         custodian_(custodians.keys),
@@ -133,7 +135,7 @@ class AdminHandler final : public v1::AdminService::CallbackService {
   BackupCustodian& backup_;
   ClockCustodian& clock_;
   AttestationCustodian& attestation_;
-  std::function<void(v1::GetStatusResponse&)> fill_status_;
+  FillStatus fill_status_;
 };
 
 }  // namespace ddskey

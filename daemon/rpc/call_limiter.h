@@ -1,6 +1,8 @@
 #ifndef DAEMON_RPC_CALL_LIMITER_H_
 #define DAEMON_RPC_CALL_LIMITER_H_
 
+#include <atomic>
+#include <cstdint>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -30,21 +32,31 @@ class CallLimiter {
 
   // Admit lets a call of `caller` begin, or returns RESOURCE_EXHAUSTED with a sentence that names the limit. Keep the
   // permit until the call has ended.
-  absl::StatusOr<CallPermit> Admit(const Subject& caller) { return calls_.Take(caller); }
+  absl::StatusOr<CallPermit> Admit(const Subject& caller) { return Counted(calls_.Take(caller)); }
 
   // AdmitWatch is Admit for a call that waits until something changes: however many wait, the others have their share.
-  absl::StatusOr<CallPermit> AdmitWatch(const Subject& caller) { return watches_.Take(caller); }
+  absl::StatusOr<CallPermit> AdmitWatch(const Subject& caller) { return Counted(watches_.Take(caller)); }
 
   // BeginHandshake counts a handshake that `caller` begins, or returns RESOURCE_EXHAUSTED.
-  absl::Status BeginHandshake(const Subject& caller) { return handshakes_.Take(caller); }
+  absl::Status BeginHandshake(const Subject& caller) { return Counted(handshakes_.Take(caller)); }
 
   // BeginReply counts a handshake that a peer begins with `caller`, or returns RESOURCE_EXHAUSTED. `peer_digest` names
   // the peer's certificate, which was found good: one certificate with many GUIDs does not use up the others' (S-6).
   absl::Status BeginReply(const Subject& caller, std::string_view peer_digest) {
-    return handshakes_.TakeFor(caller, peer_digest);
+    return Counted(handshakes_.TakeFor(caller, peer_digest));
   }
 
+  // refused_count is how often any of them was refused.
+  uint64_t refused_count() const { return refused_; }
+
  private:
+  template <typename Result>
+  Result Counted(Result result) {
+    if (!result.ok()) ++refused_;
+    return result;
+  }
+
+  std::atomic<uint64_t> refused_ = 0;
   UsageLimiter calls_;
   UsageLimiter watches_;
   RateLimiter handshakes_;

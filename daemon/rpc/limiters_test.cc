@@ -162,6 +162,7 @@ TEST(CallLimiterTest, S17BoundsCallsAndHandshakes) {
   EXPECT_OK(limiter.BeginHandshake(Caller(1, 10)));
   EXPECT_OK(limiter.BeginHandshake(Caller(1, 10)));
   EXPECT_THAT(limiter.BeginHandshake(Caller(1, 10)), StatusIs(kResourceExhausted, HasSubstr("handshakes")));
+  EXPECT_EQ(limiter.refused_count(), 2u);
 }
 
 }  // namespace

@@ -109,8 +109,8 @@ BackendHealth Pkcs11Backend::Health() const {
   const pkcs11::TokenMonitor& monitor = owner_->monitor();
   const std::string problem = monitor.problem();
   DeviceQueue& queue = owner_->queue();
-  return {problem.empty(),      problem,           monitor.device(), queue.size(), queue.capacity(),
-          owner_->signatures(), monitor.missing(), monitor.warning()};
+  return {problem.empty(),      problem,           monitor.device(),  queue.size(),   queue.capacity(),
+          owner_->signatures(), monitor.missing(), monitor.warning(), queue.counts(), monitor.outages()};
 }
 
 }  // namespace ddskey

@@ -2,6 +2,7 @@
 #define DAEMON_BACKEND_PKCS11_TOKEN_MONITOR_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <string>
@@ -35,6 +36,7 @@ class TokenMonitor {
   // SetProblem says why there is no token to use; `is_locked` if it wants a PIN.
   void SetProblem(std::string problem, bool is_locked) {
     const std::lock_guard lock(mutex_);
+    if (problem_.empty() && !problem.empty()) ++outages_;
     problem_ = std::move(problem);
     is_locked_ = is_locked;
   }
@@ -63,6 +65,11 @@ class TokenMonitor {
   std::string problem() const {
     const std::lock_guard lock(mutex_);
     return problem_.empty() ? lie_ : problem_;
+  }
+  // outages is how often there came to be no token to use where there was one.
+  uint64_t outages() const {
+    const std::lock_guard lock(mutex_);
+    return outages_;
   }
   std::vector<AuthKind> missing() const {
     const std::lock_guard lock(mutex_);
@@ -96,6 +103,7 @@ class TokenMonitor {
   TokenState state_;
   std::string identity_;
   std::string problem_ = "the token has not been reached yet";
+  uint64_t outages_ = 0;
   std::string lie_;
   bool is_locked_ = false;
   std::map<std::string, std::string> key_problems_;

@@ -103,12 +103,22 @@ void SoftwareBackend::Cancel(WorkId work) {
 std::vector<KeyAlgorithm> SoftwareBackend::algorithms() const { return {kAllAlgorithms.begin(), kAllAlgorithms.end()}; }
 
 BackendHealth SoftwareBackend::Health() const {
+  WorkCounts work = sign_queue_.counts();
+  const WorkCounts created = create_queue_.counts();
+  work.waiting += created.waiting;
+  work.busy += created.busy;
+  work.rejected += created.rejected;
+  work.expired += created.expired;
+  work.running += created.running;
   return {true,
           "",
           absl::StrCat("OpenSSL ", OpenSSL_version(OPENSSL_VERSION_STRING)),
           sign_queue_.size() + create_queue_.size(),
           sign_queue_.capacity(),
-          signatures_};
+          signatures_,
+          {},
+          "",
+          work};
 }
 
 void SoftwareBackend::Serve(DeviceQueue& queue) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -34,6 +35,7 @@ class DeviceMonitor {
   }
   void SetProblem(std::string problem) {
     const std::lock_guard lock(mutex_);
+    if (problem_.empty() && !problem.empty()) ++outages_;
     problem_ = std::move(problem);
   }
   // SetStorageRoot says which storage root key it has; empty if that is not known.
@@ -45,6 +47,11 @@ class DeviceMonitor {
   void SetWarning(std::string warning) {
     const std::lock_guard lock(mutex_);
     warning_ = std::move(warning);
+  }
+  // outages is how often there came to be a problem where there was none.
+  uint64_t outages() const {
+    const std::lock_guard lock(mutex_);
+    return outages_;
   }
   std::string warning() const {
     const std::lock_guard lock(mutex_);
@@ -162,6 +169,7 @@ class DeviceMonitor {
   std::vector<AuthKind> missing_;
   std::string secret_origin_;
   std::string problem_ = "the TPM has not been reached yet";
+  uint64_t outages_ = 0;
   std::atomic<std::chrono::steady_clock::duration> busy_since_ = std::chrono::steady_clock::duration::zero();
   std::atomic<std::chrono::seconds> patience_ = std::chrono::seconds(0);
 };

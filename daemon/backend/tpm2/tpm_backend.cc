@@ -211,7 +211,9 @@ BackendHealth TpmBackend::Health() const {
           queue.capacity(),
           owner_->signatures(),
           std::move(missing),
-          owner_->monitor().warning()};
+          owner_->monitor().warning(),
+          queue.counts(),
+          owner_->monitor().outages()};
 }
 
 }  // namespace ddskey
