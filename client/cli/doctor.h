@@ -1,11 +1,16 @@
 #ifndef CLIENT_CLI_DOCTOR_H_
 #define CLIENT_CLI_DOCTOR_H_
 
+#include <functional>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "client/admin_client.h"
 #include "client/cli/command.h"
+#include "client/doctor/finding.h"
+#include "client/doctor/host.h"
+#include "client/doctor/self_test.h"
 
 namespace ddskey::cli {
 
@@ -15,15 +20,26 @@ struct DoctorOptions {
   std::string identity;
   // The user whose handshakes are tried, by name or number; if empty, one whom the policy lets use the key.
   std::string user;
-  // The daemon's configuration file.
+  // The daemon's configuration file, and its program.
   std::string config = "/etc/ddskeyd/ddskeyd.textproto";
-  // The daemon's administration socket; if empty, `AdminSocketPath()`.
-  std::string admin_socket;
+  std::string daemon = "/usr/sbin/ddskeyd";
 };
 
-// Diagnose looks at the daemon, its files and its host, and prints what it finds to `io`, each with what mends it.
-// FAILED_PRECONDITION if there are problems; warnings are none.
+// Diagnose looks at the daemon, its files and its host, tries a handshake with each identity, and prints what it finds
+// to `io`, each with what mends it. FAILED_PRECONDITION if there are problems; warnings are none. To be called while
+// this process has one thread.
 absl::Status Diagnose(AdminClient& admin, const DoctorOptions& options, const Io& io);
+
+// DoctorSenses are how a diagnosis learns of anything but the administration of the daemon.
+struct DoctorSenses {
+  const doctor::Host& host;
+  // As doctor::CheckService and doctor::TryHandshake.
+  std::function<void(const std::string& socket, doctor::Findings& findings)> check_service;
+  std::function<absl::StatusOr<doctor::SelfTestResult>(const doctor::SelfTest& test)> try_handshake;
+};
+
+// The same, with other senses than this machine's.
+absl::Status Diagnose(AdminClient& admin, const DoctorOptions& options, const DoctorSenses& senses, const Io& io);
 
 }  // namespace ddskey::cli
 

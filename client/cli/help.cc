@@ -14,6 +14,15 @@ constexpr Option kGlobalOptions[] = {
     {.name = "version", .value = "", .help = "show the version"},
 };
 
+constexpr ExitMeaning kExitMeanings[] = {
+    {.code = 0, .text = "done"},
+    {.code = 1, .text = "refused or failed; the message says why"},
+    {.code = 2, .text = "the command line is wrong; nothing was done"},
+    {.code = 3, .text = "the daemon, or the device behind it, could not be reached or did not answer in time"},
+    {.code = 4,
+     .text = "UNBOUND: an attestation in which everything fits, but that is not known to be of the TPM that it names"},
+};
+
 std::string Row(std::string_view left, std::string_view right, size_t width) {
   std::string line = "  " + std::string(left);
   line.append(width - left.size() + 2, ' ');
@@ -53,6 +62,8 @@ std::string Synopsis(const Command& command) {
 
 std::span<const Option> GlobalOptions() { return kGlobalOptions; }
 
+std::span<const ExitMeaning> ExitMeanings() { return kExitMeanings; }
+
 std::string Help() {
   std::string text =
       "ddskeyctl administers ddskeyd, which keeps the private keys of DDS participants.\n\n"
@@ -64,14 +75,9 @@ std::string Help() {
   text +=
       "\nThe socket is the one given with --socket, else in the environment variable DDSKEY_ADMIN_SOCKET, else\n"
       "/run/ddskeyd/admin.sock.\n"
-      "\nExit status:\n"
-      "  0  done\n"
-      "  1  refused or failed; the message says why\n"
-      "  2  the command line is wrong; nothing was done\n"
-      "  3  the daemon, or the device behind it, could not be reached or did not answer in time\n"
-      "  4  UNBOUND: an attestation in which everything fits, but that is not known to be of the TPM that it names\n"
-      "\nddskeyctl COMMAND --help says more about a command.\n";
-  return text;
+      "\nExit status:\n";
+  for (const ExitMeaning& meaning : ExitMeanings()) text += Row(std::to_string(meaning.code), meaning.text, 1);
+  return text + "\nddskeyctl COMMAND --help says more about a command.\n";
 }
 
 std::string HelpOf(const Command& command) {

@@ -3,6 +3,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "client/cli/command.h"
 
@@ -10,6 +11,15 @@ namespace ddskey::cli {
 
 // GlobalOptions are those that every command takes.
 std::span<const Option> GlobalOptions();
+
+// ExitMeaning is what an exit status of ddskeyctl says.
+struct ExitMeaning {
+  int code;
+  std::string_view text;
+};
+
+// ExitMeanings are all of them, by number.
+std::span<const ExitMeaning> ExitMeanings();
 
 // Help is the text of `ddskeyctl --help`.
 std::string Help();

@@ -94,7 +94,7 @@ void CheckEndings(const v1::GetStatusResponse& status, Findings& findings) {
     }
   }
   if (fine > 0) {
-    findings.Ok("certificate.dates", absl::StrCat(fine, " certificates and lists end neither soon nor already"));
+    findings.Ok("certificate.dates", absl::StrCat("certificates and lists that end neither soon nor already: ", fine));
   }
 }
 

@@ -35,6 +35,9 @@ _CONTENTS = {
     },
     "ddskeyctl": {
         "/usr/bin/ddskeyctl": 0o755,
+        "/usr/share/bash-completion/completions/ddskeyctl": 0o644,
+        "/usr/share/man/man1/ddskeyctl.1.gz": 0o644,
+        "/usr/share/zsh/vendor-completions/_ddskeyctl": 0o644,
     },
     "libddskey-cyclonedds": {
         _LIBRARIES + "libddskey_cyclonedds.so": 0o644,
