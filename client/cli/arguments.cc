@@ -13,6 +13,7 @@ namespace {
 // Marks an error as the user's; the daemon has errors with the same code.
 constexpr absl::string_view kUsage = "ddskey.cli/usage";
 constexpr absl::string_view kUnbound = "ddskey.cli/unbound";
+constexpr absl::string_view kExitStatus = "ddskey.cli/exit-status";
 
 const Option* Find(std::string_view name, std::span<const Option> options) {
   const auto found = std::ranges::find(options, name, &Option::name);
@@ -102,6 +103,17 @@ absl::Status Unbound(std::string_view message) {
 }
 
 bool IsUnbound(const absl::Status& status) { return status.GetPayload(kUnbound).has_value(); }
+
+absl::Status WithExitStatus(absl::Status status, int exit_status) {
+  status.SetPayload(kExitStatus, absl::Cord(std::to_string(exit_status)));
+  return status;
+}
+
+std::optional<int> ExitStatusOf(const absl::Status& status) {
+  const auto payload = status.GetPayload(kExitStatus);
+  if (!payload.has_value()) return std::nullopt;
+  return std::stoi(std::string(*payload));
+}
 
 std::optional<std::string_view> Nearest(std::string_view word, std::span<const std::string_view> candidates) {
   std::optional<std::string_view> best;

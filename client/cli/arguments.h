@@ -51,6 +51,11 @@ bool IsUsageError(const absl::Status& status);
 absl::Status Unbound(std::string_view message);
 bool IsUnbound(const absl::Status& status);
 
+// WithExitStatus is `status`, an error, with which the program is to end with `exit_status`; ExitStatusOf is that of
+// one that has it.
+absl::Status WithExitStatus(absl::Status status, int exit_status);
+std::optional<int> ExitStatusOf(const absl::Status& status);
+
 // Nearest returns the one of `candidates` that `word` most likely means, or nothing if none is near.
 std::optional<std::string_view> Nearest(std::string_view word, std::span<const std::string_view> candidates);
 

@@ -84,5 +84,10 @@ TEST(NearestTest, FindsMisspeltWordsOnly) {
   EXPECT_EQ(Nearest("", kWords), std::nullopt);
 }
 
+TEST(ArgumentsTest, ErrorsMayHaveAnExitStatusOfTheirOwn) {
+  EXPECT_EQ(ExitStatusOf(WithExitStatus(absl::NotFoundError("no such program"), 127)), 127);
+  EXPECT_EQ(ExitStatusOf(absl::NotFoundError("no such program")), std::nullopt);
+}
+
 }  // namespace
 }  // namespace ddskey::cli

@@ -35,6 +35,8 @@ struct Command {
   // What must follow, for example {"NAME"}.
   std::span<const std::string_view> operands;
   std::span<const Option> options;
+  // What may follow the operands, in any number, for example "[-- CMD [ARG...]]"; nothing if empty.
+  std::string_view more = {};
   // Does the work. What it returns that is not OK becomes the error message and the exit status.
   absl::Status (*run)(const Arguments& arguments, AdminClient& admin, const Io& io);
 };

@@ -7,6 +7,8 @@ namespace ddskey::cli {
 
 std::span<const Command* const> Commands() {
   static constexpr const Command* kCommands[] = {
+      &kSetup,
+      &kRun,
       &kIdentityCreate,
       &kIdentityList,
       &kIdentityShow,

@@ -52,6 +52,8 @@ extern const Command kPcrApprove;
 extern const Command kRestore;
 extern const Command kRos2MigrateEnclave;
 extern const Command kRos2RestoreEnclave;
+extern const Command kRun;
+extern const Command kSetup;
 extern const Command kClockReset;
 extern const Command kStatus;
 extern const Command kStoreCheck;

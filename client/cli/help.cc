@@ -21,6 +21,8 @@ constexpr ExitMeaning kExitMeanings[] = {
     {.code = 3, .text = "the daemon, or the device behind it, could not be reached or did not answer in time"},
     {.code = 4,
      .text = "UNBOUND: an attestation in which everything fits, but that is not known to be of the TPM that it names"},
+    {.code = 126, .text = "of run: the command cannot be executed; else run ends as its command does"},
+    {.code = 127, .text = "of run: there is no such command"},
 };
 
 std::string Row(std::string_view left, std::string_view right, size_t width) {
@@ -55,6 +57,7 @@ std::string Synopsis(const Command& command) {
     if (option.repeatable) word += "...";
     text += " " + word;
   }
+  if (!command.more.empty()) text += " " + std::string(command.more);
   return text;
 }
 
@@ -76,7 +79,7 @@ std::string Help() {
       "\nThe socket is the one given with --socket, else in the environment variable DDSKEY_ADMIN_SOCKET, else\n"
       "/run/ddskeyd/admin.sock.\n"
       "\nExit status:\n";
-  for (const ExitMeaning& meaning : ExitMeanings()) text += Row(std::to_string(meaning.code), meaning.text, 1);
+  for (const ExitMeaning& meaning : ExitMeanings()) text += Row(std::to_string(meaning.code), meaning.text, 3);
   return text + "\nddskeyctl COMMAND --help says more about a command.\n";
 }
 

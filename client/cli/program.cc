@@ -80,7 +80,7 @@ absl::Status CheckOperands(const Command& command, const Arguments& arguments) {
   if (operands.size() < command.operands.size()) {
     return UsageError(std::string(command.name) + " needs " + std::string(command.operands[operands.size()]));
   }
-  if (operands.size() > command.operands.size()) {
+  if (operands.size() > command.operands.size() && command.more.empty()) {
     return UsageError(std::string(command.name) + " does not expect \"" + Escape(operands[command.operands.size()]) +
                       "\"");
   }
@@ -146,6 +146,7 @@ ExitCode CodeOf(const absl::Status& status) {
   if (status.ok()) return ExitCode::kOk;
   if (IsUsageError(status)) return ExitCode::kUsage;
   if (IsUnbound(status)) return ExitCode::kUnbound;
+  if (const auto own = ExitStatusOf(status)) return static_cast<ExitCode>(*own);
   const bool unreachable = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
   return unreachable ? ExitCode::kUnreachable : ExitCode::kFailed;
 }

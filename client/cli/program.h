@@ -9,21 +9,9 @@
 
 #include "client/admin_client.h"
 #include "client/cli/command.h"
+#include "client/cli/exit_code.h"
 
 namespace ddskey::cli {
-
-// ExitCode is documented in `--help`; scripts rely on the numbers.
-enum ExitCode : int {
-  kOk = 0,
-  // Refused or failed; the message says why.
-  kFailed = 1,
-  // Nothing was done: the command line is wrong.
-  kUsage = 2,
-  // The daemon, or the device behind it, could not be reached or did not answer in time.
-  kUnreachable = 3,
-  // An attestation in which everything fits, but that is not known to be of the TPM that it names.
-  kUnbound = 4,
-};
 
 // Connect makes the client that commands use; `socket` is empty if none was given.
 using Connect =

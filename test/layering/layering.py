@@ -42,8 +42,14 @@ TABLE = {
     "client/attestation": ["proto/contract/", "client/ca/", "ddskey/v1/attestation.pb.h"],
     "client/ros2": ["proto/contract/", "client/", "client/ca/", "ddskey/v1/admin.pb.h"],
     "client/doctor": ["proto/contract/", "policy/", "client/", "client/ca/", "ddskey/v1/**"],
+    # Writes the policy and the configuration of a host, and reads whether they are right as the daemon does.
+    "client/setup": [
+        "proto/contract/", "policy/", "client/", "client/ca/", "client/ros2/", "ddskey/v1/admin.pb.h",
+        "ddskey/v1/config.pb.h",
+    ],
     "client/cli": [
         "proto/contract/", "policy/", "client/", "client/attestation/", "client/ca/", "client/doctor/", "client/ros2/",
+        "client/setup/",
         "ddskey/v1/**",
     ],
     "plugin_shim/core": ["proto/contract/", "client/", "ddskey/v1/**"],
@@ -67,13 +73,14 @@ LIBRARIES = {
     "grpcpp/": ["daemon", "client/cli"],
     "nghttp2/": ["client", "daemon/rpc"],
     "spdlog/": ["daemon"],
-    "systemd/": ["daemon"],
+    # The tool asks the system bus for tpm2-abrmd.
+    "systemd/": ["daemon", "client/setup/backend_probe.cc"],
     "dds/": ["plugin_shim/cyclonedds"],
     "p11-kit-1/": ["plugin_shim/pkcs11", "daemon/backend/pkcs11/helper"],
     "nettle/": ["plugin_shim/pkcs11"],
     "absl/": [
         "proto/contract", "policy", "daemon", "client/attestation", "client/ca", "client/cli", "client/doctor",
-        "client/ros2",
+        "client/ros2", "client/setup",
         # For administrators' tools only; no shim links it.
         "client/admin_client.h", "client/socket_admin_client.h", "client/socket_admin_client.cc",
     ],

@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <filesystem>
+#include <utility>
 
 namespace ddskey::test {
 
@@ -12,11 +13,23 @@ std::unique_ptr<Ddsperf> Ddsperf::Start(const std::vector<std::string>& argument
   // Another user must be able to read the configuration.
   std::filesystem::permissions(result->folder_.path(), std::filesystem::perms(0755));
   options.environment["CYCLONEDDS_URI"] = "file://" + result->folder_.Write("cyclonedds.xml", configuration);
-  if (options.output.empty()) options.output = result->folder_.File("output");
-  std::vector<std::string> command = {"ddsperf", "-1"};
-  command.insert(command.end(), arguments.begin(), arguments.end());
-  result->process_ = Process::Start(command, options);
+  result->Begin({}, arguments, std::move(options));
   return result;
+}
+
+std::unique_ptr<Ddsperf> Ddsperf::StartBy(std::vector<std::string> starter, const std::vector<std::string>& arguments,
+                                          Process::Options options) {
+  std::unique_ptr<Ddsperf> result(new Ddsperf);
+  result->Begin(std::move(starter), arguments, std::move(options));
+  return result;
+}
+
+void Ddsperf::Begin(std::vector<std::string> command, const std::vector<std::string>& arguments,
+                    Process::Options options) {
+  if (options.output.empty()) options.output = folder_.File("output");
+  command.insert(command.end(), {"ddsperf", "-1"});
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  process_ = Process::Start(command, options);
 }
 
 uint64_t Ddsperf::Samples() const {

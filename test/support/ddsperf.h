@@ -21,6 +21,10 @@ class Ddsperf {
   static std::unique_ptr<Ddsperf> Start(const std::vector<std::string>& arguments, const std::string& configuration,
                                         Process::Options options = {});
 
+  // StartBy is the same with the configuration that `starter`, a program with arguments, gives it.
+  static std::unique_ptr<Ddsperf> StartBy(std::vector<std::string> starter, const std::vector<std::string>& arguments,
+                                          Process::Options options = {});
+
   // Samples is how many a "sub" has received, as far as it has said: it does so once a second. None comes before both
   // sides have authenticated and keyed each other. (What ddsperf prints about new participants comes before that.)
   uint64_t Samples() const;
@@ -39,6 +43,7 @@ class Ddsperf {
 
  private:
   Ddsperf() = default;
+  void Begin(std::vector<std::string> command, const std::vector<std::string>& arguments, Process::Options options);
 
   // Declared before the process, so that it outlives it.
   TempDir folder_;
