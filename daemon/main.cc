@@ -11,6 +11,7 @@
 
 #include "daemon/config/config.h"
 #include "daemon/daemon.h"
+#include "daemon/inventory.h"
 #include "daemon/options.h"
 #include "daemon/service/hardening.h"
 #include "daemon/service/logging.h"
@@ -46,6 +47,13 @@ int Check(const v1::Config& config) {
   if (!policy.ok()) return Complain(policy.status(), kUsage);
   for (const std::string& warning : (*policy)->warnings()) std::printf("warning: %s\n", warning.c_str());
   std::printf("the configuration and the policy (%zu rules) have no mistakes\n", (*policy)->rule_count());
+  return EXIT_SUCCESS;
+}
+
+int ShowInventory(const std::string& keystore) {
+  const auto inventory = Inventory(keystore);
+  if (!inventory.ok()) return Complain(inventory.status(), kFailed);
+  std::printf("%s\n", inventory->c_str());
   return EXIT_SUCCESS;
 }
 
@@ -95,6 +103,7 @@ int Main(const std::vector<std::string>& arguments) {
     return Complain(absl::ResourceExhaustedError("cannot lock 1 MiB of memory for keys; raise RLIMIT_MEMLOCK"),
                     kFailed);
   }
+  if (options->inventory.has_value()) return ShowInventory(*options->inventory);
   PassedDescriptors descriptors = PassedDescriptors::Receive();
   const auto config = ReadConfig(*options);
   if (!config.ok()) return Complain(config.status(), options->check ? kUsage : kFailed);

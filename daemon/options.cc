@@ -8,11 +8,14 @@ namespace ddskey {
 
 absl::StatusOr<Options> ParseOptions(const std::vector<std::string>& arguments) {
   static constexpr std::string_view kConfig = "--config";
+  static constexpr std::string_view kInventory = "--inventory";
   Options options;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
     if (argument == "--check") {
       options.check = true;
+    } else if (argument == kInventory && i + 1 < arguments.size()) {
+      options.inventory = arguments[++i];
     } else if (argument == "--help" || argument == "-h") {
       options.help = true;
     } else if (argument == "--version") {
@@ -21,8 +24,8 @@ absl::StatusOr<Options> ParseOptions(const std::vector<std::string>& arguments) 
       options.config = arguments[++i];
     } else if (argument.starts_with("--config=")) {
       options.config = argument.substr(kConfig.size() + 1);
-    } else if (argument == kConfig) {
-      return absl::InvalidArgumentError("--config needs the path of a file");
+    } else if (argument == kConfig || argument == kInventory) {
+      return absl::InvalidArgumentError(absl::StrCat(argument, " needs the path of a file"));
     } else {
       return absl::InvalidArgumentError(absl::StrCat("unknown argument \"", argument, "\"; see: ddskeyd --help"));
     }
@@ -33,12 +36,15 @@ absl::StatusOr<Options> ParseOptions(const std::vector<std::string>& arguments) 
 std::string Usage() {
   return
       R"(Usage: ddskeyd [--config FILE] [--check]
+       ddskeyd --inventory KEYSTORE
 
 Holds the private keys of DDS participants, and authenticates for them over a unix socket.
 
   --config FILE  Configuration in protobuf text format; default /etc/ddskeyd/ddskeyd.textproto, which may be absent.
                  It must belong to root, or to the user ddskeyd runs as, and not be writable by others.
   --check        Check the configuration and the policy, say what is wrong with line and column, and exit.
+  --inventory KEYSTORE
+                 Say how many keys a keystore has that no daemon has open, and in which backends, and exit.
   --version      Print the version and exit.
   --help         Print this and exit.
 

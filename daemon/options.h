@@ -14,6 +14,8 @@ struct Options {
   // The configuration file; the default one, which may be absent, if not given.
   std::optional<std::string> config;
   bool check = false;
+  // The keystore to say the inventory of.
+  std::optional<std::string> inventory;
   bool help = false;
   bool version = false;
 };

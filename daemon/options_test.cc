@@ -17,11 +17,15 @@ TEST(OptionsTest, ReadsWhatTheHelpNames) {
   EXPECT_TRUE(options.check);
   ASSERT_OK_AND_ASSIGN(const Options joined, ParseOptions({"--config=/b"}));
   EXPECT_EQ(joined.config, "/b");
-  for (const char* option : {"--config", "--check", "--version", "--help"}) EXPECT_THAT(Usage(), HasSubstr(option));
+  ASSERT_OK_AND_ASSIGN(const Options inventory, ParseOptions({"--inventory", "/k.db"}));
+  EXPECT_EQ(inventory.inventory, "/k.db");
+  for (const char* option : {"--config", "--check", "--inventory", "--version", "--help"}) {
+    EXPECT_THAT(Usage(), HasSubstr(option));
+  }
 }
 
 TEST(OptionsTest, RefusesWhatItDoesNotKnow) {
-  for (const char* argument : {"--conifg", "start", "-c", "--check=yes", "--config", ""}) {
+  for (const char* argument : {"--conifg", "start", "-c", "--check=yes", "--config", "--inventory", ""}) {
     EXPECT_THAT(ParseOptions({argument}), StatusIs(absl::StatusCode::kInvalidArgument)) << argument;
   }
 }

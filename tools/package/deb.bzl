@@ -84,3 +84,30 @@ deb_package = rule(
         "_version": attr.label(default = "//proto/contract:version.h", allow_single_file = True),
     },
 )
+
+def _bill_of_materials_impl(ctx):
+    output = ctx.actions.declare_file(ctx.label.name)
+    links = [package[DebInfo].links for package in ctx.attr.packages]
+    ctx.actions.run(
+        executable = ctx.executable._tool,
+        inputs = links + [ctx.file.built_with, ctx.file._system],
+        outputs = [output],
+        mnemonic = "BillOfMaterials",
+        arguments = [
+            "--output=" + output.path,
+            "--packages=" + ctx.file.built_with.path,
+        ] + [file.path for file in links],
+        use_default_shell_env = True,
+    )
+    return [DefaultInfo(files = depset([output]), runfiles = ctx.runfiles(files = [output]))]
+
+bill_of_materials = rule(
+    doc = "What the packages are made of, in SPDX; tools/package/spdx.py says more.",
+    implementation = _bill_of_materials_impl,
+    attrs = {
+        "built_with": attr.label(allow_single_file = True, mandatory = True),
+        "packages": attr.label_list(mandatory = True, providers = [DebInfo]),
+        "_system": attr.label(default = "@debian//:status", allow_single_file = True),
+        "_tool": attr.label(default = "//tools/package:spdx", executable = True, cfg = "host"),
+    },
+)

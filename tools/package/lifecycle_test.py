@@ -8,9 +8,11 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 
 _DEB = os.path.abspath("tools/package/ddskeyd.deb")
+_CTL_DEB = os.path.abspath("tools/package/ddskeyctl.deb")
 _RECORDED = ["deb-systemd-helper", "deb-systemd-invoke", "systemctl", "systemd-sysusers", "systemd-tmpfiles"]
 _STATE = "var/lib/ddskeyd/"
 # dpkg waits for the disk again and again.
@@ -62,6 +64,10 @@ class LifecycleTest(unittest.TestCase):
             with open(path, "w", encoding="utf-8") as file:
                 file.write('#!/bin/sh\necho "%s $*" >>"%s"\n' % (name, self.calls_file))
             os.chmod(path, 0o755)
+        # The user ddskeyd is not there; whoever tests takes the part.
+        with open(os.path.join(self.programs, "runuser"), "w", encoding="utf-8") as file:
+            file.write('#!/bin/sh\n[ "$1 $2 $3" = "-u ddskeyd --" ] || exit 1\nshift 3\nexec "$@"\n')
+        os.chmod(os.path.join(self.programs, "runuser"), 0o755)
         self.environment = {
             "PATH": self.programs + ":/usr/sbin:/usr/bin:/sbin:/bin",
             "DEBIAN_FRONTEND": "noninteractive",
@@ -103,6 +109,37 @@ class LifecycleTest(unittest.TestCase):
         self.write("etc/ddskeyd/ca/identity_ca.key", "a key")
         self.write("etc/systemd/system/sockets.target.wants/ddskeyd-pkcs11@hsm.socket", "")
         self.write("run/ddskeyd/ddskeyd.sock", "")
+
+    def make_keys(self, count):
+        """Has the daemon that is installed make keys, by software."""
+        folder = os.path.dirname(self.root)
+        subprocess.run(["dpkg-deb", "--extract", _CTL_DEB, folder + "/ctl"], check=True)
+        os.makedirs(self.path(_STATE), mode=0o700)
+        for name, text in (
+                ("policy", 'rule { name: "a" effect: ALLOW caller { uid: %d } key: "*" operation: KEY_CREATE }' % os.getuid()),
+                ("config", 'socket: "{0}/s" admin_socket: "{0}/admin" state_directory: "{1}" runtime_directory: "{0}" '
+                           'policy_file: "{0}/policy" log {{ target: "stderr" }}'.format(folder, self.path(_STATE)))):
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chmod(os.path.join(folder, name), 0o600)
+        log = open(folder + "/log", "w", encoding="utf-8")
+        self.addCleanup(log.close)
+        with subprocess.Popen([self.path("usr/sbin/ddskeyd"), "--config", folder + "/config"], stderr=log) as daemon:
+            try:
+                self.wait_for(lambda: os.path.exists(folder + "/admin"), daemon, folder + "/log")
+                for number in range(count):
+                    subprocess.run([folder + "/ctl/usr/bin/ddskeyctl", "key", "create", "key%d" % number], check=True,
+                                   stdout=subprocess.DEVNULL, env={"DDSKEY_ADMIN_SOCKET": folder + "/admin"})
+            finally:
+                daemon.terminate()
+
+    def wait_for(self, condition, daemon, log):
+        deadline = time.monotonic() + 30
+        while not condition():
+            if daemon.poll() is not None or time.monotonic() > deadline:
+                with open(log, encoding="utf-8") as file:
+                    self.fail(file.read())
+            time.sleep(0.01)
 
     def left(self):
         """Files below the root that are not dpkg's or debconf's."""
@@ -172,6 +209,14 @@ class LifecycleTest(unittest.TestCase):
         self.assertIn("deb-systemd-helper purge ddskeyd.service ddskeyd.socket ddskeyd-admin.socket", calls)
         self.assertEqual(os.listdir(self.path("var/lib")), ["dpkg"])
 
+    def test_purge_counts_keys_also_long_after_the_program_that_reads_them_has_gone(self):
+        self.dpkg("--install", _DEB)
+        self.make_keys(2)
+        self.dpkg("--remove", "ddskeyd")
+        said, _ = self.dpkg("--purge", "ddskeyd")
+        self.assertIn("ddskeyd: destroying 2 keys of 2 identities: 2 in software (software)\n", said)
+        self.assertEqual(self.left(), [])
+
     def test_purge_of_what_was_never_used_asks_nothing(self):
         self.dpkg("--install", _DEB)
         said, _ = self.dpkg("--purge", "ddskeyd")
@@ -188,14 +233,6 @@ class LifecycleTest(unittest.TestCase):
         self.assertEqual(self.read(_KEYSTORE), "keys")
         self.assertEqual(self.read("etc/ddskeyd/ca/identity_ca.key"), "a key")
         self.assertEqual(self.read("var/lib/ddskeyd-pkcs11/hsm/token"), "a token in software")
-
-    def test_purge_long_after_removal_still_asks(self):
-        self.dpkg("--install", _DEB)
-        self.use()
-        self.dpkg("--remove", "ddskeyd")
-        said, _ = self.dpkg("--purge", "ddskeyd")
-        self.assertIn("destroying a keystore", said)
-        self.assertEqual(self.left(), [])
 
 
 if __name__ == "__main__":
