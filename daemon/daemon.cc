@@ -30,6 +30,7 @@
 #include "daemon/rpc/service_table.h"
 #include "daemon/service/logging.h"
 #include "daemon/trust/ocsp_response.h"
+#include "daemon/watch_backends.h"
 #include "proto/contract/status_macros.h"
 #include "proto/contract/version.h"
 
@@ -37,7 +38,6 @@ namespace ddskey {
 namespace {
 
 constexpr std::chrono::seconds kGrace(3);
-constexpr std::chrono::seconds kLongestSilence(10);
 constexpr std::chrono::milliseconds kRetirePause(60'000);
 // At the clock, and how many of these until the next at what ends: a minute.
 constexpr std::chrono::milliseconds kLook(1000);
@@ -155,6 +155,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const v1::Config& config, 
   RETURN_IF_ERROR(daemon->OpenBackends());
   RETURN_IF_ERROR(daemon->OpenTickets(descriptors));
   RETURN_IF_ERROR(daemon->Serve(descriptors));
+  daemon->WatchParts();
   return daemon;
 }
 
@@ -343,7 +344,13 @@ absl::Status Daemon::ReloadPolicy() {
   return absl::OkStatus();
 }
 
-bool Daemon::IsResponsive() const { return pool_->IsResponsive(kLongestSilence); }
+void Daemon::WatchParts() {
+  liveness_.Watch("every worker", [this] { return pool_->HangsFor(); });
+  // A thread with nothing to do is silent for a while, too.
+  liveness_.Watch("the application socket", [this] { return application_server_->silence(); });
+  liveness_.Watch("the administration socket", [this] { return admin_server_->silence(); });
+  WatchBackends(*backends_, liveness_);
+}
 
 void Daemon::Stop() {
   // Else those who wait for a change would use up the time that calls have to finish.

@@ -43,6 +43,7 @@
 #include "daemon/rpc/server.h"
 #include "daemon/rpc/signing_handler.h"
 #include "daemon/rpc/unary_server.h"
+#include "daemon/service/liveness.h"
 #include "daemon/service/passed_descriptors.h"
 #include "daemon/service/periodic_task.h"
 #include "daemon/trust/certificate_validator.h"
@@ -67,8 +68,9 @@ class Daemon {
   // ReloadPolicy takes the policy file if it has no mistakes, and keeps the policy in force if it has.
   absl::Status ReloadPolicy();
 
-  // IsResponsive is false when calls wait and none was begun for ten seconds; for the service manager's watchdog.
-  bool IsResponsive() const;
+  // IsResponsive is false when something that a restart would help has hung for ten seconds: the workers, the threads
+  // of a socket, or one that has a device, with work waiting. For the service manager's watchdog; one thread may ask.
+  bool IsResponsive() { return liveness_.IsAlive(); }
 
   // Stop lets the calls under way finish, for a few seconds at most.
   void Stop();
@@ -87,6 +89,7 @@ class Daemon {
   absl::Status OpenBackends();
   absl::Status OpenTickets(PassedDescriptors& descriptors);
   absl::Status Serve(PassedDescriptors& descriptors);
+  void WatchParts();
   void FillStatus(const Subject& caller, v1::GetStatusResponse& status);
   void FillLoad(v1::GetStatusResponse& status);
 
@@ -131,6 +134,7 @@ class Daemon {
   std::unique_ptr<AdminHandler> admin_handler_;
   std::unique_ptr<UnaryServer> application_server_;
   std::unique_ptr<RpcServer> admin_server_;
+  Liveness liveness_{std::chrono::seconds(10)};
   // Of LookAtTheTime: how many looks are left until the next at what ends.
   int until_expiry_ = 0;
   std::unique_ptr<PeriodicTask> looking_at_the_time_;

@@ -79,6 +79,7 @@ DeviceQueue::WorkId DeviceQueue::SubmitAny(KeyRequest request, WorkOptions optio
       earlier = options.deadline < next_expiry_;
       if (earlier) next_expiry_ = options.deadline;
       waiting_.Push({id, std::move(options), std::move(request), std::move(done), now}, now);
+      owed_since_ = std::min(owed_since_, now);
     } else {
       refused = std::move(done);
     }
@@ -111,16 +112,21 @@ std::optional<DeviceQueue::Turn> DeviceQueue::Take(Time until) {
     if (closed_ || std::exchange(nudged_, false)) return std::nullopt;
     const Time now = Now();
     if (RefuseExpired(lock, now)) continue;
+    owed_since_ = Time::max();
     if (!paused_) {
       if (auto entry = waiting_.Pop(now); entry.has_value()) {
         counts_.waiting.Add(now - entry->submitted);
         running_.emplace(entry->id,
                          Running{std::move(entry->done), entry->options.work_class,
                                  std::holds_alternative<SignRequest>(entry->request), entry->options.deadline, now});
+        if (waiting_.size() > 0) owed_since_ = now;
         return Turn(this, std::move(*entry));
       }
     }
-    if (until <= now) return std::nullopt;
+    if (until <= now) {
+      if (!paused_ && waiting_.size() > 0) owed_since_ = now;
+      return std::nullopt;
+    }
     WaitUntil(work_, lock, paused_ ? until : std::min(until, waiting_.NextToken()));
   }
 }
@@ -166,6 +172,12 @@ size_t DeviceQueue::size() const {
   return waiting_.size();
 }
 
+DeviceQueue::Time::duration DeviceQueue::Stalled(Time now) const {
+  const std::lock_guard lock(mutex_);
+  if (closed_ || !running_.empty() || waiting_.size() == 0 || owed_since_ >= now) return {};
+  return now - owed_since_;
+}
+
 WorkCounts DeviceQueue::counts() const {
   const std::lock_guard lock(mutex_);
   WorkCounts counts = counts_;
@@ -175,6 +187,8 @@ WorkCounts DeviceQueue::counts() const {
 
 void DeviceQueue::Note(const Running& work, Time now) {
   const Time::duration took = now - work.began;
+  // From here on it has nothing to wait for.
+  if (owed_since_ != Time::max()) owed_since_ = std::max(owed_since_, now);
   waiting_.Charge(work.work_class, took);
   counts_.busy += took;
   if (work.is_signature) counts_.signing.Add(took);

@@ -108,6 +108,10 @@ class DeviceQueue {
   bool closed() const { return closed_; }
   size_t size() const;
   size_t capacity() const { return capacity_; }
+
+  // Stalled is how long work has waited until `now` although no owner has any whose time is not over, and none has
+  // looked for some: the owners hang. Zero if they do not, or if no work waits.
+  Time::duration Stalled(Time now = std::chrono::steady_clock::now()) const;
   // counts is what became of the work until now.
   WorkCounts counts() const;
 
@@ -140,6 +144,8 @@ class DeviceQueue {
   WorkCounts counts_;
   WorkId last_id_ = 0;
   Time next_expiry_ = Time::max();
+  // Since when an owner should have looked for work; the latest time if one has since there was some.
+  Time owed_since_ = Time::max();
   bool paused_ = false;
   bool nudged_ = false;
   bool stopping_ = false;

@@ -253,6 +253,40 @@ TEST(DeviceQueueTest, PausedWorkWaitsAndCanBeCancelled) {
   EXPECT_OK(second.Wait());
 }
 
+TEST(DeviceQueueTest, IsStalledWhileWorkWaitsAndNoOwnerLooksOrHasAnyWithinItsTime) {
+  Answer answer;
+  DeviceQueue queue;
+  const auto later = [] { return std::chrono::steady_clock::now() + std::chrono::minutes(1); };
+  EXPECT_EQ(queue.Stalled(later()).count(), 0) << "nothing waits";
+  queue.Submit(SignRequest{}, In(seconds(200)), answer.Done());
+  EXPECT_GE(queue.Stalled(later()), seconds(59)) << "nobody looks";
+  auto turn = queue.Take();
+  queue.Submit(SignRequest{}, In(seconds(200)), answer.Done());
+  EXPECT_EQ(queue.Stalled(later()).count(), 0) << "the owner has one within its time";
+  turn->Finish(Signature{});
+  EXPECT_GE(queue.Stalled(later()), seconds(59)) << "it does not come back for the other";
+  auto second = queue.Take();
+  EXPECT_EQ(queue.Stalled(later()).count(), 0);
+  queue.Submit(SignRequest{}, In(seconds(200)), answer.Done());
+  second->Finish(Signature{});
+  queue.SetPaused(true);
+  EXPECT_FALSE(queue.Take(std::chrono::steady_clock::now()).has_value());
+  EXPECT_EQ(queue.Stalled(later()).count(), 0) << "it is not to take any";
+  queue.Close();
+}
+
+TEST(DeviceQueueTest, AWorkWhoseTimeIsOverDoesNotExcuseItsOwner) {
+  Answer late;
+  Answer waiting;
+  DeviceQueue queue;
+  queue.Submit(SignRequest{}, In(milliseconds(20)), late.Done());
+  const auto turn = queue.Take();
+  queue.Submit(SignRequest{}, In(seconds(200)), waiting.Done());
+  EXPECT_THAT(late.Wait(), StatusIs(absl::StatusCode::kDeadlineExceeded));
+  EXPECT_TRUE(WaitFor([&] { return queue.Stalled() > milliseconds(20); }));
+  queue.Close();
+}
+
 TEST(DeviceQueueTest, S6ReplyWithoutATokenWaitsForIt) {
   Answer answers;
   FairQueue::Options options;

@@ -87,6 +87,9 @@ struct BackendHealth {
   WorkCounts work = {};
   // How often it became unhealthy by itself.
   uint64_t outages = 0;
+  // How long work has waited while the device had none and nobody took it: the thread that should hangs somewhere else
+  // than in the device (DeviceQueue::Stalled). Zero if it does not.
+  std::chrono::steady_clock::duration stalled = {};
 };
 
 // Recognition is whether a sealed key belongs to a device.

@@ -47,9 +47,10 @@ void WorkerPool::Resume(Work work) {
   if (!is_at_hand) wake_.notify_one();
 }
 
-bool WorkerPool::IsResponsive(std::chrono::milliseconds limit) const {
+std::chrono::steady_clock::duration WorkerPool::HangsFor() const {
   const std::lock_guard lock(mutex_);
-  return empty() || std::chrono::steady_clock::now() - progress_ < limit;
+  if (empty()) return {};
+  return std::chrono::steady_clock::now() - progress_;
 }
 
 void WorkerPool::NoteBeginning() {

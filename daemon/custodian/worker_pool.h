@@ -37,8 +37,8 @@ class WorkerPool {
   // Resume runs `work`, which goes on with a call that had its turn, before everything that was posted.
   void Resume(Work work);
 
-  // IsResponsive is false if work waits and none was begun for `limit`: every thread hangs in something.
-  bool IsResponsive(std::chrono::milliseconds limit) const;
+  // HangsFor is how long work has waited and none was begun: every thread hangs in something. Zero if none waits.
+  std::chrono::steady_clock::duration HangsFor() const;
 
  private:
   // A process, by its start time and pid.

@@ -79,7 +79,8 @@ uint64_t FrameGuard::refused_count() const {
 void FrameGuard::Run() {
   std::array<epoll_event, kMaxEvents> events;
   for (;;) {
-    const int count = epoll_wait(epoll_.get(), events.data(), kMaxEvents, Timeout(Clock::now()));
+    heartbeat_.Beat();
+    const int count = epoll_wait(epoll_.get(), events.data(), kMaxEvents, Heartbeat::Bounded(Timeout(Clock::now())));
     if (count < 0 && errno != EINTR) {
       spdlog::critical("frame guard: epoll_wait: {}", std::strerror(errno));
       return;

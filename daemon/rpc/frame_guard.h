@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "daemon/rpc/heartbeat.h"
 #include "daemon/rpc/log_throttle.h"
 #include "daemon/rpc/relay.h"
 #include "daemon/rpc/request_shares.h"
@@ -60,6 +61,9 @@ class FrameGuard {
   // refused_count is how many connections were ended because of what their clients did. Thread-safe.
   uint64_t refused_count() const;
 
+  // silence is how long its thread has not turned (Heartbeat). Thread-safe.
+  Heartbeat::Clock::duration silence() const { return heartbeat_.silence(); }
+
  private:
   struct Entry;
   // What epoll gives back: one of the two sockets of a connection.
@@ -101,6 +105,7 @@ class FrameGuard {
 
   const UniqueFd epoll_;
   const UniqueFd wake_;
+  Heartbeat heartbeat_;
   std::thread thread_;
 
   mutable std::mutex mutex_;

@@ -57,10 +57,11 @@ void Listener::Stop() {
 void Listener::Run() {
   bool paused = false;
   for (;;) {
+    heartbeat_.Beat();
     std::array<pollfd, 2> entries = {pollfd{.fd = wake_.get(), .events = POLLIN, .revents = 0},
                                      pollfd{.fd = socket_->fd(), .events = POLLIN, .revents = 0}};
     const nfds_t watched = paused ? 1 : 2;
-    if (poll(entries.data(), watched, paused ? kPauseMilliseconds : -1) < 0 && errno != EINTR) {
+    if (poll(entries.data(), watched, Heartbeat::Bounded(paused ? kPauseMilliseconds : -1)) < 0 && errno != EINTR) {
       spdlog::error("listener: poll: {}", std::strerror(errno));
       return;
     }

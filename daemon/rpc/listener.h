@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "absl/status/statusor.h"
+#include "daemon/rpc/heartbeat.h"
 #include "daemon/rpc/listening_socket.h"
 #include "daemon/rpc/log_throttle.h"
 #include "daemon/rpc/unique_fd.h"
@@ -37,6 +38,9 @@ class Listener {
   // Stop ends accepting, waits for `on_connection` to return, and removes a socket that the daemon made.
   void Stop();
 
+  // silence is how long its thread has not turned (Heartbeat).
+  Heartbeat::Clock::duration silence() const { return heartbeat_.silence(); }
+
  private:
   Listener(ListeningSocket socket, UniqueFd wake, UsageLimiter& limiter, std::function<void(Connection)> on_connection);
   void Run();
@@ -49,6 +53,7 @@ class Listener {
   UsageLimiter& limiter_;
   const std::function<void(Connection)> on_connection_;
   LogThrottle throttle_;
+  Heartbeat heartbeat_;
   std::thread thread_;
 };
 

@@ -109,6 +109,8 @@ uint32_t RpcServer::connection_count() const { return connections_.in_use(); }
 
 uint64_t RpcServer::refused_count() const { return guard_->refused_count(); }
 
+Heartbeat::Clock::duration RpcServer::silence() const { return std::max(guard_->silence(), listener_->silence()); }
+
 void RpcServer::Serve(Connection connection) {
   std::array<int, 2> ends;
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0) {

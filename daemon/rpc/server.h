@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "daemon/rpc/frame_guard.h"
+#include "daemon/rpc/heartbeat.h"
 #include "daemon/rpc/limits.h"
 #include "daemon/rpc/listener.h"
 #include "daemon/rpc/listening_socket.h"
@@ -53,6 +54,10 @@ class RpcServer {
 
   // refused_count is how many connections were ended by the guard because of what their clients did.
   uint64_t refused_count() const;
+
+  // silence is how long one of the threads between the clients and gRPC has not turned (Heartbeat), between Start and
+  // Shutdown.
+  Heartbeat::Clock::duration silence() const;
 
  private:
   struct Lease;

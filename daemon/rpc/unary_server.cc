@@ -184,6 +184,8 @@ uint64_t UnaryServer::refused_count() const {
   return inbox_->refused;
 }
 
+Heartbeat::Clock::duration UnaryServer::silence() const { return std::max(heartbeat_.silence(), listener_->silence()); }
+
 void UnaryServer::Add(Connection connection) {
   inbox_->Change([&] { inbox_->added.push_back(std::move(connection)); });
 }
@@ -192,7 +194,8 @@ void UnaryServer::Run() {
   std::array<epoll_event, kMaxEvents> events;
   bool serving = true;
   while (serving) {
-    const int count = epoll_wait(epoll_.get(), events.data(), kMaxEvents, Timeout(Clock::now()));
+    heartbeat_.Beat();
+    const int count = epoll_wait(epoll_.get(), events.data(), kMaxEvents, Heartbeat::Bounded(Timeout(Clock::now())));
     if (count < 0 && errno != EINTR) {
       spdlog::critical("{} socket: epoll_wait: {}", name_, std::strerror(errno));
       break;

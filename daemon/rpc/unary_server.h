@@ -16,6 +16,7 @@
 
 #include "absl/status/statusor.h"
 #include "daemon/rpc/client_connection.h"
+#include "daemon/rpc/heartbeat.h"
 #include "daemon/rpc/limits.h"
 #include "daemon/rpc/listener.h"
 #include "daemon/rpc/listening_socket.h"
@@ -61,6 +62,9 @@ class UnaryServer {
   // refused_count is how many connections were ended because of what their clients did.
   uint64_t refused_count() const;
 
+  // silence is how long one of its threads has not turned (Heartbeat), between Start and Shutdown.
+  Heartbeat::Clock::duration silence() const;
+
  private:
   using Clock = ClientConnection::Clock;
   struct CallCount;
@@ -92,6 +96,7 @@ class UnaryServer {
   const std::shared_ptr<RequestShares> shares_;
   const std::shared_ptr<CallCount> calls_;
   std::unique_ptr<Listener> listener_;
+  Heartbeat heartbeat_;
   std::thread thread_;
 
   // Of the server's thread alone.

@@ -35,7 +35,7 @@ void NotifyStatus(const std::string& text) {
 std::unique_ptr<Watchdog> Watchdog::Start(std::function<bool()> healthy) {
   uint64_t microseconds = 0;
   if (sd_watchdog_enabled(0, &microseconds) <= 0) return nullptr;
-  const std::chrono::microseconds period(microseconds / 2);
+  const std::chrono::microseconds period(microseconds / 4);
   auto watchdog = std::unique_ptr<Watchdog>(new Watchdog());
   watchdog->thread_ = std::thread([raw = watchdog.get(), healthy = std::move(healthy), period] {
     std::unique_lock lock(raw->mutex_);

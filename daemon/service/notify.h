@@ -21,9 +21,9 @@ void NotifyStopping();
 // NotifyStatus shows `text` in `systemctl status`.
 void NotifyStatus(const std::string& text);
 
-// Watchdog tells the service manager twice in each of its watchdog intervals that the daemon is alive, from a thread of
-// its own, as long as `healthy` says so. `healthy` must be quick, and true while a device is away: only a daemon that
-// a restart would help is not healthy.
+// Watchdog tells the service manager four times in each of its watchdog intervals that the daemon is alive, from a
+// thread of its own, as long as `healthy` says so; one answer to the contrary is not the end. `healthy` must be quick,
+// and true while a device is away: only a daemon that a restart would help is not healthy (Liveness).
 class Watchdog {
  public:
   // Start returns null if the service manager has no watchdog for this process.

@@ -128,7 +128,9 @@ std::string FakeKeyBackend::protection() const { return "Keys live in the memory
 
 BackendHealth FakeKeyBackend::Health() const {
   const std::lock_guard lock(mutex_);
-  return {problem_.empty(), problem_, "fake device", queue_.size(), queue_.capacity(), signatures_};
+  BackendHealth health{problem_.empty(), problem_, "fake device", queue_.size(), queue_.capacity(), signatures_};
+  health.stalled = queue_.Stalled();
+  return health;
 }
 
 void FakeKeyBackend::Own() {

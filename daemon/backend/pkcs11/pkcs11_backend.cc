@@ -110,7 +110,8 @@ BackendHealth Pkcs11Backend::Health() const {
   const std::string problem = monitor.problem();
   DeviceQueue& queue = owner_->queue();
   return {problem.empty(),      problem,           monitor.device(),  queue.size(),   queue.capacity(),
-          owner_->signatures(), monitor.missing(), monitor.warning(), queue.counts(), monitor.outages()};
+          owner_->signatures(), monitor.missing(), monitor.warning(), queue.counts(), monitor.outages(),
+          owner_->Stalled()};
 }
 
 }  // namespace ddskey

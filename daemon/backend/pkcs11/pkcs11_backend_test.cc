@@ -103,6 +103,27 @@ class Pkcs11BackendTest : public ::testing::Test {
   std::unique_ptr<Pkcs11Backend> backend_;
 };
 
+TEST_F(Pkcs11BackendTest, ATokenThatTakesItsTimeIsNoThreadThatHangs) {
+  Make();
+  ASSERT_OK_AND_ASSIGN(const SealedKey key, Create());
+  With([](auto& hsm) { hsm.holds = true; });
+  std::vector<SignFuture> late;
+  for (size_t i = 0; i < hsm_->state.sessions; ++i) late.push_back(Submit(key, milliseconds(50)));
+  ASSERT_TRUE(WaitFor([&] { return backend_->Health().queue_length == 0; }));
+  for (SignFuture& signature : late) {
+    EXPECT_THAT(signature.get(), StatusIs(absl::StatusCode::kDeadlineExceeded));
+  }
+  SignFuture waiting = Submit(key);
+  const auto until = std::chrono::steady_clock::now() + milliseconds(50);
+  while (std::chrono::steady_clock::now() < until) {
+    const BackendHealth health = backend_->Health();
+    ASSERT_EQ(health.queue_length, 1u);
+    ASSERT_EQ(health.stalled.count(), 0);
+  }
+  With([](auto& hsm) { hsm.holds = false; });
+  EXPECT_OK(waiting.get());
+}
+
 TEST_F(Pkcs11BackendTest, SaysWhichTokenItIs) {
   hsm_->state.warning = "few tries of the PIN are left";
   Make();

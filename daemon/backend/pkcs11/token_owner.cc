@@ -72,6 +72,11 @@ TokenOwner::~TokenOwner() {
   queue_.Abandon();
 }
 
+DeviceQueue::Time::duration TokenOwner::Stalled() {
+  const std::lock_guard lock(mutex_);
+  return under_way_ > 0 ? DeviceQueue::Time::duration::zero() : queue_.Stalled();
+}
+
 void TokenOwner::Run() {
   std::unique_lock lock(mutex_);
   while (!stopped_) {

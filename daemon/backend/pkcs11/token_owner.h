@@ -59,6 +59,8 @@ class TokenOwner {
   DeviceQueue& queue() { return queue_; }
   const TokenMonitor& monitor() const { return monitor_; }
   uint64_t signatures() const { return signatures_; }
+  // Stalled is the queue's, but for a token that has calls under way: these end by deadlines of their own.
+  DeviceQueue::Time::duration Stalled();
 
  private:
   using Time = DeviceQueue::Time;

@@ -118,7 +118,9 @@ BackendHealth SoftwareBackend::Health() const {
           signatures_,
           {},
           "",
-          work};
+          work,
+          0,
+          std::max(sign_queue_.Stalled(), create_queue_.Stalled())};
 }
 
 void SoftwareBackend::Serve(DeviceQueue& queue) {

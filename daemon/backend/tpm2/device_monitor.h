@@ -129,6 +129,8 @@ class DeviceMonitor {
     busy_since_ = std::chrono::steady_clock::now().time_since_epoch();
   }
   void End() { busy_since_ = std::chrono::steady_clock::duration::zero(); }
+  // busy is whether the owner waits for the device; if that is strange there is a problem.
+  bool busy() const { return busy_since_.load() != std::chrono::steady_clock::duration::zero(); }
 
   std::string device() const {
     const std::lock_guard lock(mutex_);

@@ -213,7 +213,8 @@ BackendHealth TpmBackend::Health() const {
           std::move(missing),
           owner_->monitor().warning(),
           queue.counts(),
-          owner_->monitor().outages()};
+          owner_->monitor().outages(),
+          owner_->Stalled()};
 }
 
 }  // namespace ddskey

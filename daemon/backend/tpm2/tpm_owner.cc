@@ -53,6 +53,10 @@ void TpmOwner::Stop() {
   eventfd_write(stop_fd_, 1);
 }
 
+DeviceQueue::Time::duration TpmOwner::Stalled() const {
+  return monitor_.busy() ? DeviceQueue::Time::duration::zero() : queue_.Stalled();
+}
+
 Recognition TpmOwner::Recognize(const std::string& parent) {
   const bool wanted = monitor_.primary_wanted();
   const Recognition recognition = monitor_.Recognize(parent);

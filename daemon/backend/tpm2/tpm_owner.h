@@ -52,6 +52,8 @@ class TpmOwner {
   DeviceQueue& queue() { return queue_; }
   const DeviceMonitor& monitor() const { return monitor_; }
   uint64_t signatures() const { return signatures_; }
+  // Stalled is the queue's, but for an owner that waits for the TPM: of that the monitor knows.
+  DeviceQueue::Time::duration Stalled() const;
 
  private:
   // Unchecked is a signature that was not compared with its key yet.

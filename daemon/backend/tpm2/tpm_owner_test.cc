@@ -111,6 +111,56 @@ TEST_F(TpmOwnerTest, AWrongSignatureIsMadeAgainWithoutDisturbingOthers) {
   }
 }
 
+// HangingDevice does not come back from signing before it is told to.
+class HangingDevice : public LyingDevice {
+ public:
+  HangingDevice(const CryptoLibrary& library, EVP_PKEY& key, std::atomic<int>& lies, const std::atomic<bool>& full,
+                std::shared_future<void> end)
+      : LyingDevice(library, key, lies, full), end_(std::move(end)) {}
+
+  absl::StatusOr<Signed> Sign(const SignRequest& request, const std::function<void()>& meanwhile) override {
+    end_.wait();
+    return LyingDevice::Sign(request, meanwhile);
+  }
+
+ private:
+  const std::shared_future<void> end_;
+};
+
+TEST(TpmOwnerStallTest, AnOwnerHangsUnlessItWaitsForTheTpm) {
+  const auto library = *CryptoLibrary::Create();
+  const EvpKey key = *library->Generate(KeyAlgorithm::kEcP256);
+  std::atomic<int> lies = 0;
+  const std::atomic<bool> full = false;
+  std::promise<void> end;
+  DeviceMonitor* monitor = nullptr;
+  const auto owner = *TpmOwner::Create(
+      *CryptoLibrary::Create(),
+      [&](DeviceMonitor& made, int) {
+        monitor = &made;
+        return std::make_unique<HangingDevice>(*library, *key, lies, full, end.get_future().share());
+      },
+      {}, std::chrono::milliseconds(0));
+  std::thread thread([&] { owner->Run(); });
+  const auto submit = [&](std::chrono::milliseconds time, const KeyBackend::SignDone& done) {
+    owner->queue().Submit(SignRequest{{}, kScheme, std::string(32, 'd')},
+                          {std::chrono::steady_clock::now() + time, WorkClass::kCompletion, ""}, done);
+  };
+  std::atomic<bool> late = false;
+  monitor->Begin(std::chrono::hours(1));
+  submit(std::chrono::milliseconds(20), [&](const absl::StatusOr<Signature>&) { late = true; });
+  EXPECT_TRUE(test::WaitFor([&] { return late.load(); }));
+  submit(std::chrono::hours(1), [](const absl::StatusOr<Signature>&) {});
+  EXPECT_TRUE(test::WaitFor([&] { return owner->queue().Stalled() > std::chrono::milliseconds(20); }));
+  EXPECT_EQ(owner->Stalled().count(), 0) << "the TPM takes its time";
+  monitor->End();
+  EXPECT_GT(owner->Stalled(), std::chrono::milliseconds(20));
+  end.set_value();
+  EXPECT_TRUE(test::WaitFor([&] { return owner->Stalled().count() == 0; }));
+  owner->Stop();
+  thread.join();
+}
+
 // A resource manager that is confused leaves its objects in the TPM, where nobody but it can remove them.
 TEST_F(TpmOwnerTest, ATpmThatOthersFilledIsSpokenOfWhileWorkWaits) {
   full_ = true;
