@@ -14,6 +14,7 @@ _PLACEHOLDER = re.compile("NAME|TARGET")
 _NEVER_EDITED = "docs/adr/"
 # Where sources name documents: comments, messages, units.
 _SOURCES = (".cc", ".h", ".c", ".py", ".sh", ".proto", ".bazel", ".service", ".socket", ".conf", ".txt", ".xml")
+_SUITE = re.compile(r"^[A-Z][A-Za-z0-9]+Test$")
 _DOCUMENT = re.compile(r"(?<![\w/.])(docs/(?:adr/)?[\w-]+\.md)\b")
 
 
@@ -62,11 +63,20 @@ def named_by_sources(path, text, exists):
                 yield "%s:%d: there is no %s" % (path, number, name)
 
 
+def unknown_tests(page, words):
+    """Sentences about suites of tests that a page names and no source has; `words` are those of all sources."""
+    if page.path.startswith(_NEVER_EDITED):
+        return
+    for line, code in page.code():
+        if _SUITE.match(code) and code not in words:
+            yield "%s:%d: there is no test %s" % (page.path, line, code)
+
+
 def _sources(root):
     for folder in ("client", "daemon", "plugin_shim", "policy", "proto", "systemd", "test", "tools"):
         for inside, _, files in os.walk(os.path.join(root, folder)):
             for name in sorted(files):
-                if name.endswith(_SOURCES) and not name.endswith("links_test.py"):
+                if name.endswith(_SOURCES) and not inside.endswith("test/documents"):
                     yield os.path.join(inside, name)
 
 
@@ -74,8 +84,13 @@ def check(root):
     """What is wrong in the tree at `root`."""
     def exists(path):
         return os.path.exists(os.path.join(root, path))
-    problems = list(broken(list(documents.pages(root)), exists))
+    pages = list(documents.pages(root))
+    problems, words = list(broken(pages, exists)), set()
     for path in _sources(root):
         with open(path, encoding="utf-8", errors="replace") as file:
-            problems += named_by_sources(os.path.relpath(path, root), file.read(), exists)
+            text = file.read()
+        problems += named_by_sources(os.path.relpath(path, root), text, exists)
+        words.update(re.findall(r"\b[A-Z]\w*Test\b", text))
+    for page in pages:
+        problems += unknown_tests(page, words)
     return problems

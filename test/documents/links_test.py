@@ -42,6 +42,10 @@ class LinksTest(unittest.TestCase):
         found = list(links.named_by_sources("x.h", "// see docs/a.md, docs/b.md\n", lambda path: path == "docs/a.md"))
         self.assertEqual(found, ["x.h:1: there is no docs/b.md"])
 
+    def test_finds_suites_of_tests_that_are_not_there(self):
+        page = pages.parse("a.md", "`HereTest`, `GoneTest`, `Test`\n")
+        self.assertEqual(list(links.unknown_tests(page, {"HereTest"})), ["a.md:1: there is no test GoneTest"])
+
 
 class PagesTest(unittest.TestCase):
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "test/support/ddsperf.h"
+#include "test/support/document.h"
 #include "test/support/pki.h"
 #include "test/support/pki_cyclone.h"
 #include "test/support/process.h"
@@ -212,12 +213,8 @@ TEST_F(ParticipantsTest, BuiltinPluginsTakeWhatItSigned) {
 }
 
 TEST_F(ParticipantsTest, TheLinesForOpensslInTheDocumentationDoTheSame) {
-  const std::string page = test::ReadFile("docs/certificate_authority.md");
-  std::string script = "set -e\n";
-  for (size_t at = page.find("```sh\n"); at != std::string::npos; at = page.find("```sh\n", at)) {
-    at += 6;
-    script += page.substr(at, page.find("```", at) - at);
-  }
+  const std::string script =
+      "set -e\n" + test::ShellLines("docs/certificate_authority.md", "//test/integration:ca_test");
   ASSERT_THAT(script, HasSubstr("openssl ca"));
   Request("talker");
   dir_.Write("governance.xml", test::GovernanceDocument());

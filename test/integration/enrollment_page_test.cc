@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 
+#include "test/support/document.h"
 #include "test/support/process.h"
 #include "test/support/temp_dir.h"
 #include "test/support/test_daemon.h"
@@ -17,12 +18,8 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(EnrollmentPageTest, S11TheLinesInTheDocumentationEnrolKeys) {
-  const std::string page = test::ReadFile("docs/enrollment.md");
-  std::string script = "set -e\n";
-  for (size_t at = page.find("```sh\n"); at != std::string::npos; at = page.find("```sh\n", at)) {
-    at += 6;
-    script += page.substr(at, page.find("```", at) - at);
-  }
+  const std::string script =
+      "set -e\n" + test::ShellLines("docs/enrollment.md", "//test/integration:enrollment_page_test");
   ASSERT_THAT(script, HasSubstr("openssl x509"));
   const test::TempDir dir;
   const test::TpmManufacturer manufacturer;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "test/support/document.h"
 #include "test/support/pki.h"
 #include "test/support/process.h"
 #include "test/support/sros2_keystore.h"
@@ -339,12 +340,7 @@ TEST_F(Ros2EnclaveTest, SaysWhichRuleIsMissing) {
 TEST_F(Ros2EnclaveTest, TheLinesInTheDocumentationMigrateEnclaves) {
   keystore_.AddEnclave("/talker_listener/listener");
   Own();
-  const std::string page = ReadFile("docs/ros2.md");
-  std::string script = "set -e\n";
-  for (size_t at = page.find("```sh\n"); at != std::string::npos; at = page.find("```sh\n", at)) {
-    at += 6;
-    script += page.substr(at, page.find("```", at) - at);
-  }
+  std::string script = "set -e\n" + ShellLines("docs/ros2.md", "//test/integration:ros2_enclave_test");
   const std::string somewhere = "/home/robot/sros2";
   for (size_t at = script.find(somewhere); at != std::string::npos; at = script.find(somewhere)) {
     script.replace(at, somewhere.size(), keystore_.folder());
