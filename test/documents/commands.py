@@ -4,7 +4,7 @@ Above each block of shell stands an HTML comment that says what runs it:
 
   <!-- run -->                     test/documents/run_page.py, with all such blocks of the page, in order;
   <!-- run: NAME -->               the same, with before_NAME and after_NAME of test/documents/setup/PAGE.sh around it;
-  <!-- run by //PACKAGE:TEST -->   that test, whose source names the page;
+  <!-- run by //PACKAGE:TEST -->   that test, whose source names the page; with ": NAME" behind it also the block;
   <!-- run by ./dev COMMAND: NAME --> that command, whose sources (test/system for test-system) name page and block;
   <!-- run by .ci/run -->          what every change must pass;
   <!-- not run: REASON -->         nothing. The list of these is printed.
@@ -24,7 +24,7 @@ _OTHERS = ("text", "textproto", "xml", "properties")
 # Blocks that are.
 RUN = ("sh", "cron")
 _NOTE = re.compile(r"^(?:run|run: (?P<name>\w+)|run by (?P<by>\S.*)|not run: (?P<reason>\S.*))$")
-_TARGET = re.compile(r"^//(?P<package>[\w/]+):(?P<name>[\w.-]+)$")
+_TARGET = re.compile(r"^//(?P<package>[\w/]+):(?P<name>[\w.-]+)(?:: (?P<block>\w+))?$")
 # //test/demo:demo_tpm2_test is that command, and among the tests.
 _IN_TESTS = ["./dev", "demo"]
 # Where the sources of `./dev COMMAND` are that may run a block.
@@ -153,7 +153,7 @@ class Checker:
     def _of_runner(self, block, by):
         target = _TARGET.match(by)
         if target:
-            yield from self._of_target(block, target["package"], target["name"])
+            yield from self._of_target(block, target["package"], target["name"], target["block"])
         elif by.startswith("./dev "):
             command, _, name = by[len("./dev "):].partition(": ")
             folder = _DEV_SOURCES.get(command)
@@ -172,12 +172,13 @@ class Checker:
         else:
             yield "who is %s?" % by
 
-    def _of_target(self, block, package, name):
+    def _of_target(self, block, package, name, named):
         path = os.path.join(self._root, package, "BUILD.bazel")
         rule = ""
         if os.path.exists(path):
             with open(path, encoding="utf-8") as file:
-                found = re.search(r'^\w+\(\n    name = "%s",\n(?:    .*\n|\n)*?\)$' % re.escape(name), file.read(), re.M)
+                pattern = r'^\w+\(\n    name = "%s",\n(?:    .*\n|\n)*?\)$' % re.escape(name)
+                found = re.search(pattern, file.read(), re.MULTILINE)
                 rule = found.group(0) if found else ""
         if not rule:
             yield "there is no //%s:%s" % (package, name)
@@ -185,6 +186,8 @@ class Checker:
         sources = re.findall(r'"([\w.-]+\.(?:cc|py|sh))"', rule)
         if not any(self._file_names(os.path.join(package, source), block.page) for source in sources):
             yield "//%s:%s does not read %s" % (package, name, block.page)
+        elif named and not any(self._file_names(os.path.join(package, source), named) for source in sources):
+            yield "//%s:%s does not read the block %s" % (package, name, named)
 
     def _names(self, folder, page):
         for inside, _, files in os.walk(os.path.join(self._root, folder)):

@@ -23,8 +23,10 @@ Options of all commands:
 """
 _HELP_OF = {
     (): _HELP,
-    ("key", "create"): "Usage: ddskeyctl key create NAME [--algorithm ALGORITHM]\n\n  --algorithm ALGORITHM  which\n" + _HELP,
-    ("csr",): "Usage: ddskeyctl csr NAME --subject SUBJECT [--yes]\n\n  --subject SUBJECT  whose\n  --yes              so\n",
+    ("key", "create"): "Usage: ddskeyctl key create NAME [--algorithm ALGORITHM]\n\n"
+                       "  --algorithm ALGORITHM  which\n" + _HELP,
+    ("csr",): "Usage: ddskeyctl csr NAME --subject SUBJECT [--yes]\n\n"
+               "  --subject SUBJECT  whose\n  --yes              so\n",
     ("run",): "Usage: ddskeyctl run [--identity NAME] [-- CMD [ARG...]]\n\n  --identity NAME  whose\n",
 }
 
@@ -36,7 +38,8 @@ def ctl():
 class OptionTablesTest(unittest.TestCase):
 
     def test_takes_what_fits(self):
-        for line in ("key create talker", "--json key create talker --algorithm rsa-2048", "csr a --subject /CN=a --yes",
+        for line in ("key create talker", "--json key create talker --algorithm rsa-2048",
+                     "csr a --subject /CN=a --yes",
                      "csr --subject=/CN=a a", "run --identity a -- ls --color", "--json"):
             self.assertIsNone(ctl().problem(line.split()), line)
 
@@ -84,7 +87,7 @@ class CheckerTest(unittest.TestCase):
         self._root = folder.name
         self._write(".ci/run", "./dev test | tee x\n")
         self._write("x/BUILD.bazel", 'cc_test(\n    name = "page_test",\n    srcs = ["page_test.cc"],\n)\n')
-        self._write("x/page_test.cc", 'ReadFile("docs/a.md");\n')
+        self._write("x/page_test.cc", 'Block(ReadFile("docs/a.md"), "begin");\n')
         self._write("test/system/run.py", 'PAGE = "docs/a.md"\nBLOCK = "start"\n')
 
     def _write(self, path, text):
@@ -98,7 +101,8 @@ class CheckerTest(unittest.TestCase):
         return [problem.split(": ", 1)[1] for problem in checker.problems(pages.parse(path, text))]
 
     def test_takes_commands_that_something_runs(self):
-        for note in ("run", "run: name", "run by //x:page_test", "run by ./dev test-system: start", "not run: no such device"):
+        for note in ("run", "run: name", "run by //x:page_test", "run by //x:page_test: begin",
+                     "run by ./dev test-system: start", "not run: no such device"):
             self.assertEqual(self._problems("<!-- %s -->\n```sh\nddskeyctl key create a\n```\n" % note), [], note)
         self.assertEqual(self._problems("<!-- run by .ci/run -->\n```sh\n./dev test  # all\n```\n"), [])
 
@@ -115,6 +119,7 @@ class CheckerTest(unittest.TestCase):
         for note, path, problem in (
                 ("run", "docs/b.md", "docs/b.md is not among the pages that test/documents/BUILD.bazel runs"),
                 ("run by //x:page_test", "docs/b.md", "//x:page_test does not read docs/b.md"),
+                ("run by //x:page_test: end", "docs/a.md", "//x:page_test does not read the block end"),
                 ("run by //x:other_test", "docs/a.md", "there is no //x:other_test"),
                 ("run by ./dev test-system: stop", "docs/a.md", "nothing in test/system reads the block stop"),
                 ("run by ./dev test-system: start", "docs/b.md", "nothing in test/system reads docs/b.md"),
@@ -125,7 +130,8 @@ class CheckerTest(unittest.TestCase):
             self.assertEqual(self._problems(block % note, path), [problem])
 
     def test_holds_commands_to_their_options_also_where_nothing_runs_them(self):
-        self.assertEqual(self._problems("<!-- not run: x -->\n```sh\nddskeyctl csr a\n```\n"), ["ddskeyctl csr needs --subject"])
+        self.assertEqual(self._problems("<!-- not run: x -->\n```sh\nddskeyctl csr a\n```\n"),
+                         ["ddskeyctl csr needs --subject"])
         self.assertIn("bash does not read this", self._problems("<!-- not run: x -->\n```sh\nif\n```\n")[0])
 
     def test_holds_commands_in_the_text_to_them(self):
@@ -137,13 +143,15 @@ class CheckerTest(unittest.TestCase):
 
     def test_lists_what_is_not_run(self):
         page = pages.parse("a.md", "<!-- not run: no device -->\n```sh\nls\n```\n<!-- run -->\n```sh\nls\n```\n")
-        self.assertEqual([(str(block), reason) for block, reason in commands.not_run([page])], [("a.md:2", "no device")])
+        found = [(str(block), reason) for block, reason in commands.not_run([page])]
+        self.assertEqual(found, [("a.md:2", "no device")])
 
 
 class RunPageTest(unittest.TestCase):
 
     def test_runs_the_marked_blocks_in_order(self):
-        page = pages.parse("a.md", "<!-- run: x -->\n```sh\none\n```\n```sh\ntwo\n```\n<!-- run -->\n```sh\nthree\n```\n")
+        page = pages.parse("a.md", "<!-- run: x -->\n```sh\none\n```\n```sh\ntwo\n```\n"
+                           "<!-- run -->\n```sh\nthree\n```\n")
         with tempfile.TemporaryDirectory() as folder:
             self.assertEqual(run_page.script_of(page, folder), ["run_block block-2 x 'a.md:2'",
                                                                 "run_block block-9 '' 'a.md:9'"])
@@ -156,7 +164,8 @@ class RunPageTest(unittest.TestCase):
 
     def test_runs_the_jobs_of_a_cron_table_as_their_users(self):
         block = pages.parse("a.md", "```cron\n# hourly\nPATH=/bin\n1 * * * * robot ls 'a b' && id\n```\n").blocks[0]
-        self.assertEqual(run_page.shell_of(block), "runuser -u robot -- env PATH=/bin sh -c 'ls '\"'\"'a b'\"'\"' && id'\n")
+        self.assertEqual(run_page.shell_of(block),
+                         "runuser -u robot -- env PATH=/bin sh -c 'ls '\"'\"'a b'\"'\"' && id'\n")
 
 
 if __name__ == "__main__":

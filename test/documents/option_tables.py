@@ -32,6 +32,10 @@ class Daemon:
         """Of the program in the file `program`."""
         return cls(name, _help(program))
 
+    def options(self):
+        """Names of all options."""
+        return list(self._options)
+
     def problem(self, words):
         """What is wrong with the words after the program's name; None if nothing is."""
         for word in words:
@@ -61,8 +65,8 @@ class Ctl:
         return list(self._commands)
 
     def problem(self, words, whole=True):
-        """What is wrong with the words after "ddskeyctl"; None if nothing is. Not `whole`: operands and required options
-        may be missing, and so may the second word of a command, as where a text speaks of it."""
+        """What is wrong with the words after "ddskeyctl"; None if nothing is. Not `whole`: operands and required
+        options may be missing, and so may the second word of a command, as where a text speaks of it."""
         rest = [word for word in words]
         while rest and rest[0].startswith("--"):
             name, _, value = rest.pop(0)[2:].partition("=")
@@ -75,7 +79,9 @@ class Ctl:
         name = next((" ".join(rest[:size]) for size in (2, 1) if " ".join(rest[:size]) in self._commands), None)
         if name is None:
             group = any(command.startswith(rest[0] + " ") for command in self._commands)
-            return None if group and len(rest) == 1 and not whole else "ddskeyctl has no command %s" % " ".join(rest[:2])
+            if group and len(rest) == 1 and not whole:
+                return None
+            return "ddskeyctl has no command %s" % " ".join(rest[:2])
         return self._problem_of(name, rest[len(name.split()):], whole)
 
     def _problem_of(self, name, words, whole):
@@ -119,6 +125,8 @@ class Ctl:
                     if words and re.fullmatch(r"[A-Za-z][\w|-]*(\.\.\.)?", words[0]):
                         words.pop(0)
                 elif word.startswith("["):
+                    continue
+                elif word == "]":  # Of brackets in brackets.
                     continue
                 elif word.endswith("..."):
                     operands.append("...")

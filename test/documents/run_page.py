@@ -3,8 +3,8 @@
 The machine is this one's files under an overlay, with processes, network and mounts of its own: what the commands write
 anywhere is gone afterwards. Our packages are unpacked on it; there is a TPM (swtpm) behind tpm2-abrmd. systemd does not
 run there: setup/systemctl starts what a unit names. All blocks of the page that are marked <!-- run --> are sourced by
-one shell, in order; setup/PAGE.sh says what stands around them. At the terminal sits somebody who answers every question
-for a secret with the same words, and every other one with "yes". Root only.
+one shell, in order; setup/PAGE.sh says what stands around them. At the terminal sits somebody who answers every
+question for a secret with the same words, and every other one with "yes". Root only.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 import commands
@@ -28,8 +29,8 @@ _SECRET = "correct horse"
 # What stands at the end of the output when somebody is asked.
 _QUESTIONS = (
     (re.compile(rb"press TAB for no echo\)[^\n]{0,20}$"), _SECRET),
-    (re.compile(rb"(?:PIN|[Pp]ass ?phrase|[Pp]assword|pass phrase|authorisation value|same again|Value for \w+)[^\n]{0,120}: ?$"), _SECRET),
-    (re.compile(rb"(?:\[y/N\]|\(y/n\)|yes/no|\[yes/No\])[^\n]{0,20}$"), "yes"),
+    (re.compile(rb"(?:PIN|[Pp]ass ?phrase|[Pp]assword|same again|Value for \w+)[^\n]{0,120}: ?$"), _SECRET),
+    (re.compile(rb"(?:\[y/N\]|\[Y/n\]|\(y/n\)|yes/no|\[yes/No\])[^\n]{0,20}$"), "yes"),
 )
 
 
@@ -64,6 +65,14 @@ def script_of(page, folder):
     return lines
 
 
+def wait_for_silence(terminal):
+    """Waits until a terminal does not show what is typed: who asks for a secret forgets what was typed before. Those
+    who look at each key themselves never get there."""
+    end = time.monotonic() + 2
+    while termios.tcgetattr(terminal)[3] & termios.ECHO and time.monotonic() < end:
+        time.sleep(0.01)
+
+
 def talk(process, terminal, seconds):
     """Copies what a program writes to its terminal, and answers its questions; returns its exit status."""
     pending, end = b"", time.monotonic() + seconds
@@ -87,6 +96,8 @@ def talk(process, terminal, seconds):
         pending = (pending + octets)[-200:]
         for question, answer in _QUESTIONS:
             if question.search(pending):
+                if answer == _SECRET:
+                    wait_for_silence(terminal)
                 os.write(terminal, answer.encode() + b"\n")
                 pending = b""
 

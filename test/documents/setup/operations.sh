@@ -21,7 +21,20 @@ after_group() {
 
 certify() { ddskeyctl ca sign ~/ca --request "$1" --subject "$2" --passphrase-file ~/passphrase --out "$3"; }
 
+before_setup() {
+  useradd gateway
+  expect "Backend tpm (tpm2): healthy" ddskeyctl status
+}
+after_setup() { expect talker ddskeyctl identity list; }
+
+# ddsperf stands for an application: it creates its participant and ends.
+before_start() { sed -i 's/APPLICATION ARGUMENT.../runuser -u robot -- ddsperf -D 1 sanity/' "$BLOCK"; }
+
 before_create() {
+  # By hand from here on.
+  systemctl stop ddskeyd
+  find /var/lib/ddskeyd /etc/ddskeyd/policy.textproto -type f -delete
+  systemctl start ddskeyd
   printf '%s\n' "$secret" >~/passphrase
   chmod 0600 ~/passphrase
   ddskeyctl ca init ~/ca --organization Robots --passphrase-file ~/passphrase
@@ -50,6 +63,14 @@ before_restore() {
 after_restore() {
   ddskeyctl identity show talker
   ddskeyctl store check
+}
+
+# The page ends with it, when nothing is left of what was made above.
+before_doctor() {
+  rm -rf /etc/ddskeyd/{applications,authorities,ca,policy.textproto}
+  systemctl restart ddskeyd
+  expect "Backend tpm (tpm2): healthy" ddskeyctl status
+  ddskeyctl setup --yes --identity talker=robot || fail "doctor finds something"
 }
 
 before_lost() { cp t.pem lost-robot.pem; }
