@@ -5,6 +5,7 @@ import re
 import time
 
 from steps import Failure, wait_for
+from traffic import GUEST, VISITOR
 
 # What a fault may cost: no sample, and this many seconds until somebody new is let in.
 HANDSHAKE_LIMIT = 3.0
@@ -49,13 +50,15 @@ class Faults:
     def kill(self, service):
         """Kills one service's processes with SIGKILL."""
         before = self._process(service)
+        # Only a key in the token needs its module.
+        name = GUEST if service.startswith("ddskeyd-pkcs11@") else VISITOR
 
         def outcome():
             after = wait_for(lambda: self._process(service), 15, "%s to run again" % service)
             if after == before:
                 raise Failure("%s was not killed" % service)
-            return "systemd starts it again"
-        self._try("`%s` is killed (SIGKILL)" % service, "systemctl kill --signal=KILL %s" % service, outcome)
+            return "begins again with the next call" if name == GUEST else "systemd starts it again"
+        self._try("`%s` is killed (SIGKILL)" % service, "systemctl kill --signal=KILL %s" % service, outcome, name=name)
 
     def hang_daemon(self):
         """Stops ddskeyd, as if it had hung: the watchdog ends it."""
@@ -86,12 +89,13 @@ class Faults:
             if not survived or self._process("ddskeyd.service") != before:
                 raise Failure("the watchdog ended ddskeyd while its TPM hung")
             return "ddskeyd waits, and is not ended by its watchdog"
-        self._try("the TPM hangs for %d s (SIGSTOP), with `WatchdogSec=%d`; then goes on" % (2.5 * _WATCHDOG, _WATCHDOG),
+        fault = "the TPM hangs for %d s (SIGSTOP), with `WatchdogSec=%d`; then goes on" % (2.5 * _WATCHDOG, _WATCHDOG)
+        self._try(fault,
                   "systemctl kill --signal=CONT swtpm.service", outcome, note=note)
         self._watchdog(None)
 
     def replace_daemon(self, fault, script, outcome):
-        """Runs `script`, which has another daemon take the place of this one; somebody new comes when the old one ends."""
+        """Runs `script`, which puts another daemon in this one's place; somebody new comes when the old one ends."""
         before = self._process("ddskeyd.service")
         with concurrent.futures.ThreadPoolExecutor(1) as other:
             running = other.submit(self._machine.run, script)
@@ -121,12 +125,12 @@ class Faults:
         found = dict(line.split("=", 1) for line in shown.splitlines())
         return found["MainPID"] if found["ActiveState"] == "active" else ""
 
-    def _try(self, fault, script, outcome, limit=HANDSHAKE_LIMIT, note=None):
+    def _try(self, fault, script, outcome, limit=HANDSHAKE_LIMIT, note=None, name=VISITOR):
         self._progress(fault)
         before = note or self._traffic.note()
         wrong, newcomer, said, lost, received = "", None, "", None, None
         try:
-            newcomer = self._traffic.newcomer(script, limit + 12)
+            newcomer = self._traffic.newcomer(script, limit + 12, name)
             said = outcome()
             lost, received = self._traffic.lost(before)
             if lost or not received:
@@ -142,7 +146,7 @@ class Faults:
 
 def table(rows):
     """The rows as Markdown."""
-    lines = ["| fault | what happens | first data for a new participant after | lost samples, of those received meanwhile |",
+    lines = ["| fault | what happens | first data for a new participant after | samples lost, of those received |",
              "|---|---|---|---|"]
     for row in rows:
         newcomer = "-" if row.newcomer is None else "%.1f s" % row.newcomer

@@ -42,7 +42,7 @@ class Machine:
         for unit in ("agent.socket", "agent@.service"):
             self.add_unit(unit)
         os.makedirs(self.path("etc/systemd/system/sockets.target.wants"), exist_ok=True)
-        os.symlink("/etc/systemd/system/agent.socket", self.path("etc/systemd/system/sockets.target.wants/agent.socket"))
+        os.symlink("../agent.socket", self.path("etc/systemd/system/sockets.target.wants/agent.socket"))
         self._process = None
         self._requests = 0
 
@@ -79,7 +79,7 @@ class Machine:
         os.makedirs(_NSPAWN, exist_ok=True)
         command = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs %s && exec "$@"' % _NSPAWN, "sh",
                    "systemd-nspawn", "--quiet", "--boot", "--register=no", "--private-network",
-                   # Which nspawn keeps from its machines, and every other Debian does not: secrets are locked in memory.
+                   # Which nspawn keeps from its machines, and no other Debian does: secrets are locked in memory.
                    "--system-call-filter=@memlock", "--console=read-only",
                    "--bind=%s:/agent" % self.shared, "--machine=ddskey-test", "--directory=" + self.root]
         if not os.path.isdir("/run/systemd/system"):
@@ -116,7 +116,8 @@ class Machine:
         self._process = None
 
     def run(self, script, check=True, timeout=120):
-        """Runs lines of bash in the machine as root, in a service of their own. Raises Failure if they fail and `check`."""
+        """Runs lines of bash in the machine as root, in a service of their own. With `check`, raises Failure if they
+        fail."""
         self._requests += 1
         name = "request-%d" % self._requests
         with open(os.path.join(self.shared, name + ".sh"), "w", encoding="utf-8") as file:

@@ -38,14 +38,14 @@ class DocumentsTest(unittest.TestCase):
             documents.between(text, "u", "new\n")
 
     def test_shortens_what_is_long(self):
-        self.assertEqual(quickstart.shortened("a\nb \n"), ["a", "b"])
+        self.assertEqual(quickstart.shortened("a\n\nb \n"), ["a", "b"])
         long = quickstart.shortened("\n".join(str(number) for number in range(100)))
-        self.assertEqual(long, ["0", "1", "[95 more lines]", "97", "98", "99"])
+        self.assertEqual(long, ["0", "1", "[88 more lines]"] + [str(number) for number in range(90, 100)])
 
 
 class TrafficTest(unittest.TestCase):
     def test_counts_what_ddsperf_says(self):
-        line = ("[19] 1.003  size 1024 total 755 lost 2 delta 700 lost 1 rate 0.75 kS/s 6.18 Mb/s (0.08 kS/s 0.62 Mb/s)\n"
+        line = ("[19] 1.003  size 1024 total 755 lost 2 delta 700 lost 1 rate 0.75 kS/s 6.18 Mb/s\n"
                 "[19] 1.003  rss:10.8MB vcsw:1259\n[19] participant vm:20: new\n")
         self.assertEqual(traffic.counts(line), [(755, 2, 700)])
         self.assertEqual(traffic.counts("[19] participant vm:20: new\n"), [])
@@ -59,7 +59,8 @@ class SandboxTest(unittest.TestCase):
                             "%s: %s" % (attempt, line))
 
     def test_takes_the_sandbox_of_a_unit_and_nothing_else(self):
-        unit = "[Unit]\nAfter=a\n[Service]\n# Why\nExecStart=/a\nWatchdogSec=3\nUser=ddskeyd\nNoExecPaths=/\n[Install]\nAlso=b\n"
+        unit = ("[Unit]\nAfter=a\n[Service]\n# Why\nExecStart=/a\nWatchdogSec=3\nUser=ddskeyd\nNoExecPaths=/\n"
+                "[Install]\nAlso=b\n")
         self.assertEqual(sandbox.properties(unit), ["User=ddskeyd", "NoExecPaths=/"])
 
     def test_reads_what_the_probe_says(self):

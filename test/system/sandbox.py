@@ -113,7 +113,8 @@ class Sandbox:
         """Returns [(attempt, line that stops it, errno, what is wrong or nothing)]."""
         free = self._run(["User=root"])
         if free.get("nothing") != (False, ""):
-            raise Failure("the probe does not run: %s" % self._machine.journal("-u", "ddskey-probe.service", "-n", "20"))
+            said = self._machine.journal("-u", "ddskey-probe.service", "-n", "20")
+            raise Failure("the probe does not run: " + said)
         sandboxed = self._run(self._lines)
         rows = [self._row(attempt, line, tellable, free, sandboxed) for attempt, line, tellable in ATTEMPTS]
         self._machine.run("""

@@ -28,7 +28,7 @@ def run(command, timeout=300):
 
 
 def wait_for(condition, seconds, what, pause=0.02):
-    """Calls `condition` until it returns something true, and returns that. Raises Failure when `seconds` have passed."""
+    """Calls `condition` until it returns something true, and returns that. Raises Failure after `seconds`."""
     end = time.monotonic() + seconds
     while True:
         result = condition()

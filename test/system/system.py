@@ -21,7 +21,7 @@ from steps import Failure, say
 from traffic import LISTENER, TALKER, VISITOR, Traffic
 from tree import Tree
 
-_HARDWARE = "swtpm tpm2-abrmd libtss2-tcti-swtpm0 libtss2-tcti-tabrmd0 tpm2-tools cyclonedds-tools openssl"
+_HARDWARE = "swtpm tpm2-abrmd libtss2-tcti-swtpm0 libtss2-tcti-tabrmd0 tpm2-tools cyclonedds-tools softhsm2"
 # A copy of the tree, what is installed into it, and some air.
 _SPACE = 3 << 30
 
@@ -49,6 +49,7 @@ class System:
         self._set_up()
         self._talk()
         self._escape()
+        self._add_token()
         self._faults()
         self._reboot()
         self._versions()
@@ -63,7 +64,9 @@ class System:
         say("giving it a TPM (swtpm), tpm2-abrmd and Cyclone DDS")
         self._machine.run("apt-get install -y -q --no-install-recommends %s >/agent/apt.log 2>&1" % _HARDWARE)
         # tpm2-abrmd has a start script of the same name: enabling its unit would look for that.
-        self._machine.run("systemctl daemon-reload; systemctl enable --quiet --now swtpm.service tpm2-abrmd.service 2>&1")
+        self._machine.run("""
+            systemctl daemon-reload
+            systemctl enable --quiet --now swtpm.service tpm2-abrmd.service 2>&1""")
         for user in (TALKER, LISTENER, VISITOR):
             self._machine.run("useradd --system %s" % user)
         self._files = lifecycle.files(self._machine)
@@ -73,7 +76,8 @@ class System:
         say("installing the packages")
         start = time.monotonic()
         self._machine.run(self._packages.install_line())
-        self.report.add("`apt-get install` of the packages", "%.0f s, with what they depend on" % (time.monotonic() - start))
+        seconds = time.monotonic() - start
+        self.report.add("`apt-get install` of the packages", "%.0f s, with what they depend on" % seconds)
         active = self._state("ddskeyd.service")
         sockets = self._state("ddskeyd.socket ddskeyd-admin.socket")
         start = time.monotonic()
@@ -95,13 +99,24 @@ class System:
     def _talk(self):
         say("starting a talker and a listener, each a service with a user of its own")
         self._traffic = Traffic(self._machine)
-        self.report.add("data flows, everything encrypted", "%.1f s after the services were started" % self._traffic.start())
+        seconds = self._traffic.start()
+        self.report.add("data flows, everything encrypted", "%.1f s after the services were started" % seconds)
 
     def _escape(self):
         say("trying to get out of the sandbox of ddskeyd.service")
         self.sandbox = sandbox.Sandbox(self._machine, self._options.probe).try_all()
         wrong = ["%s: %s" % (attempt, why) for attempt, _, _, why in self.sandbox if why]
         self.report.add("attempts to get out of the sandbox", "%d, all refused" % len(self.sandbox), "; ".join(wrong))
+
+    def _add_token(self):
+        say("giving it a PKCS#11 token")
+        start = time.monotonic()
+        shutil.copy(os.path.join(os.path.dirname(os.path.abspath(__file__)), "guest/token.sh"), self._machine.shared)
+        self._machine.run("bash /agent/token.sh 2>&1")
+        listed = [line for line in self._machine.output("ddskeyctl key list").splitlines() if " hsm " in line]
+        seconds = time.monotonic() - start
+        self.report.add("a token behind ddskeyd-pkcs11@hsm.socket, and an identity in it", "%.1f s" % seconds,
+                        "" if len(listed) == 1 else "%d keys in it" % len(listed))
 
     def _faults(self):
         say("making faults while data flows")
@@ -120,7 +135,8 @@ class System:
         start = time.monotonic()
         self._traffic.wait_for_data(20)
         failed = self._machine.output("systemctl --failed --plain --no-legend --no-pager")
-        self.report.add("reboot", "up after %.1f s, data flows %.1f s later" % (seconds, time.monotonic() - start), failed)
+        found = "up after %.1f s, data flows %.1f s later" % (seconds, time.monotonic() - start)
+        self.report.add("reboot", found, failed)
 
     def _versions(self):
         say("upgrading and downgrading while data flows")
@@ -156,7 +172,7 @@ class System:
         handles = lifecycle.persistent_handles(self._machine)
         if handles != self._handles:
             left.append("in the TPM: " + handles)
-        self.report.add("left after it", "no file, unit, process or handle in the TPM; the two users stay, as Debian's do",
+        self.report.add("left after it", "no file, unit, process or handle in the TPM; the two users stay",
                         "; ".join(left))
 
     def _state(self, units):
@@ -165,8 +181,10 @@ class System:
 
 def tables(system):
     """The Markdown of a run."""
-    escapes = ["| attempt from within the sandbox | the kernel says | line of the unit that suffices |", "|---|---|---|"]
-    escapes += ["| %s | %s | `%s` |" % (attempt, wrong or error, line) for attempt, line, error, wrong in system.sandbox]
+    escapes = ["| attempt from within the sandbox | the kernel says | line of the unit that suffices |",
+               "|---|---|---|"]
+    escapes += ["| %s | %s | `%s` |" % (attempt, wrong or error, line)
+                for attempt, line, error, wrong in system.sandbox]
     return "\n\n".join([faults.table(system.rows), "\n".join(escapes)]) + "\n"
 
 
@@ -243,15 +261,17 @@ def arguments():
     parser = argparse.ArgumentParser(prog="./dev test-system", description=(
         "Installs the packages on a bare Debian 12 that systemd boots in a container, with a software TPM behind "
         "tpm2-abrmd; types the first lines of README there; tries to get out of the daemon's sandbox; makes faults, "
-        "upgrades and reboots while applications exchange data; and removes the packages. Needs root, 2 GB of memory or "
-        "disk, and no network once the Debian is in ~/.cache/ddskeyd-system (DDSKEY_SYSTEM_DIR, 500 MB)."))
+        "upgrades and reboots while applications exchange data; and removes the packages. Needs root, 2 GB of memory "
+        "or disk, and no network once the Debian is in ~/.cache/ddskeyd-system (DDSKEY_SYSTEM_DIR, 500 MB)."))
     parser.add_argument("part", nargs="?", choices=("all", "quickstart", "system"), default="all",
                         help="README's lines, or everything else (default: all)")
     parser.add_argument("--fresh", action="store_true", help="make the bare Debian anew")
-    parser.add_argument("--keep", action="store_true", help="if something is wrong, keep the machine's files and its journal")
+    parser.add_argument("--keep", action="store_true",
+                        help="if something is wrong, keep the machine's files and its journal")
     parser.add_argument("--write", action="store_true",
                         help="if all is well, put transcript and tables into docs/quickstart.md and docs/operations.md")
-    parser.add_argument("--packages", default="out/packages", metavar="FOLDER", help="of ./dev package (default: %(default)s)")
+    parser.add_argument("--packages", default="out/packages", metavar="FOLDER",
+                        help="of ./dev package (default: %(default)s)")
     parser.add_argument("--probe", default="out/bin/test/system/probe", metavar="FILE", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -269,8 +289,8 @@ def main():
     try:
         wrong = run.do()
         good = not wrong
-        print("%s, after %.0f s." % ("Everything was as it should be" if good else "Not as it should be: " + "; ".join(wrong),
-                                     time.monotonic() - start))
+        outcome = "Everything was as it should be" if good else "Not as it should be: " + "; ".join(wrong)
+        print("%s, after %.0f s." % (outcome, time.monotonic() - start))
     except Failure as failure:
         print("error: %s" % failure, file=sys.stderr)
     except KeyboardInterrupt:

@@ -11,7 +11,9 @@ _RATE = 1000
 _LINE = re.compile(r"size \d+ total (\d+) lost (\d+) delta (\d+) ")
 # One of each is always there; a visitor comes and goes.
 TALKER, LISTENER, VISITOR = "talker", "listener", "visitor"
-_WORK = {TALKER: "pub %dHz size 1k" % _RATE, LISTENER: "sub", VISITOR: "sub"}
+# A visitor whose key is in a PKCS#11 token, not in the TPM.
+GUEST = "guest"
+_WORK = {TALKER: "pub %dHz size 1k" % _RATE, LISTENER: "sub", VISITOR: "sub", GUEST: "sub"}
 
 
 def counts(output):
@@ -45,7 +47,8 @@ class Traffic:
         return counts(self._said(LISTENER))[-1]
 
     def lost(self, before):
-        """How many samples the listener has lost since `before`, and received. Raises Failure if an application ended."""
+        """How many samples the listener has lost since `before`, and received. Failure says that an application ended.
+        """
         self._next_line()
         self._next_line()
         if self._main_processes() != self._processes:
@@ -53,13 +56,14 @@ class Traffic:
         total, lost, _ = counts(self._said(LISTENER))[-1]
         return lost - before[1], total - before[0]
 
-    def newcomer(self, script="", limit=10):
-        """Runs `script`, starts a new participant at once, and returns the seconds from the beginning of the script until
-        the new participant received data, which takes a handshake with each of the others."""
+    def newcomer(self, script="", limit=10, name=VISITOR):
+        """Runs `script`, starts a new participant at once, and returns the seconds from the beginning of the script
+        until the new participant received data, which takes a handshake with each of the others."""
         try:
-            return self._until_data(VISITOR, script + "\nsystemctl start ddsperf@visitor", limit)
+            return self._until_data(name, "%s\nsystemctl start ddsperf@%s" % (script, name), limit)
         finally:
-            self._machine.run("systemctl stop ddsperf@visitor; systemctl reset-failed ddsperf@visitor", check=False)
+            unit = "ddsperf@" + name
+            self._machine.run("systemctl stop %s; systemctl reset-failed %s" % (unit, unit), check=False)
 
     def wait_for_data(self, limit):
         """Waits until the listener receives something that it had not before."""

@@ -11,7 +11,7 @@ from steps import Failure, run, say
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _RELEASE = "bookworm"
 # Goes up when a tree of an older version of this file would not do.
-_VERSION = "1"
+_VERSION = "2"
 # The package that README installs beside those of this repository.
 _APPLICATION = "cyclonedds-tools"
 
