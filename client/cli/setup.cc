@@ -166,7 +166,7 @@ constinit const Command kSetup = {
         "replaces\n"
         "stays as *.before-setup, and backends that are configured stay unless --replace-backends is given. It adds "
         "to\n"
-        "policy.textproto what is missing, and to nothing else there. It makes an identity CA and a permissions CA in "
+        "policy.textproto what is missing, and changes no rule. It makes an identity CA and a permissions CA in "
         "ca/,\n"
         "which belong on another machine: move the folder away, or give --identity-ca and --permissions-ca. Then what "
         "they\n"

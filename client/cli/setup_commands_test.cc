@@ -24,7 +24,7 @@ class SetupCommandTest : public ::testing::Test {
     std::filesystem::permissions(settings_, std::filesystem::perms(0755));
   }
 
-  Outcome Setup(std::vector<std::string> options, const std::optional<std::string>& answer = std::nullopt) {
+  Outcome RunSetup(std::vector<std::string> options, const std::optional<std::string>& answer = std::nullopt) {
     options.insert(options.begin(),
                    {"setup", "--etc", settings_, "--socket", dir_.File("admin.sock"), "--backend", "software"});
     return RunWith(script_, options, answer);
@@ -50,7 +50,7 @@ TEST_F(SetupCommandTest, RefusesWordsThatAreWrong) {
                                                        {"--json"}};
   for (std::vector<std::string> options : wrong) {
     options.push_back("--yes");
-    const Outcome outcome = Setup(options);
+    const Outcome outcome = RunSetup(options);
     EXPECT_EQ(outcome.code, 2) << options[0] << " " << outcome.err;
   }
   EXPECT_EQ(RunWith(script_, {"setup", "--yes", "--etc", "etc"}).code, 2);
@@ -59,21 +59,21 @@ TEST_F(SetupCommandTest, RefusesWordsThatAreWrong) {
 }
 
 TEST_F(SetupCommandTest, RefusesAUserWhoIsNotThere) {
-  const Outcome outcome = Setup({"--yes", "--identity", "talker=no-such-user"});
+  const Outcome outcome = RunSetup({"--yes", "--identity", "talker=no-such-user"});
   EXPECT_EQ(outcome.code, 1);
   EXPECT_THAT(outcome.err, HasSubstr("there is no user \"no-such-user\" for the identity talker"));
   EXPECT_TRUE(SettingsAreEmpty());
 }
 
 TEST_F(SetupCommandTest, DoesNothingUnaskedWhereNobodyCanAnswer) {
-  const Outcome outcome = Setup({"--identity", "talker=root"});
+  const Outcome outcome = RunSetup({"--identity", "talker=root"});
   EXPECT_EQ(outcome.code, 2);
   EXPECT_THAT(outcome.err, HasSubstr("--yes"));
   EXPECT_TRUE(SettingsAreEmpty());
 }
 
 TEST_F(SetupCommandTest, SaysWhatItWouldDoAndDoesNothing) {
-  const Outcome outcome = Setup({"--dry-run", "--identity", "talker=root"});
+  const Outcome outcome = RunSetup({"--dry-run", "--identity", "talker=root"});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, AllOf(HasSubstr("1. let keys be held by software"), HasSubstr("+   key: \"talker\""),
                                  HasSubstr("start the daemon"), HasSubstr("make the key talker"),
@@ -82,7 +82,7 @@ TEST_F(SetupCommandTest, SaysWhatItWouldDoAndDoesNothing) {
 }
 
 TEST_F(SetupCommandTest, AsksWhoGetsAnIdentityAndWhetherToGoOn) {
-  const Outcome outcome = Setup({}, "nonsense=no-such-user\ntalker=root\n\nn\n");
+  const Outcome outcome = RunSetup({}, "nonsense=no-such-user\ntalker=root\n\nn\n");
   EXPECT_EQ(outcome.code, 1);
   EXPECT_THAT(outcome.err, AllOf(HasSubstr("there is no user"), HasSubstr("Go on?"), HasSubstr("nothing was changed")));
   EXPECT_THAT(outcome.out, HasSubstr("make the key talker"));
@@ -91,23 +91,23 @@ TEST_F(SetupCommandTest, AsksWhoGetsAnIdentityAndWhetherToGoOn) {
 
 TEST_F(SetupCommandTest, S14RefusesSettingsThatOthersCanChange) {
   std::filesystem::permissions(settings_, std::filesystem::perms(0775));
-  const Outcome writable = Setup({"--yes"});
+  const Outcome writable = RunSetup({"--yes"});
   EXPECT_EQ(writable.code, 1);
   EXPECT_THAT(writable.err, HasSubstr("can be written to by others"));
   std::filesystem::permissions(settings_, std::filesystem::perms(0755));
   std::filesystem::create_symlink("/etc/hostname", settings_ + "/ddskeyd.textproto");
-  const Outcome link = Setup({"--yes"});
+  const Outcome link = RunSetup({"--yes"});
   EXPECT_EQ(link.code, 1);
   EXPECT_THAT(link.err, HasSubstr("ddskeyd.textproto is a symbolic link"));
 }
 
 TEST_F(SetupCommandTest, LeavesWhatASecondRunGoesOnFromWhenTheDaemonCannotBeStarted) {
-  const Outcome outcome = Setup({"--yes", "--identity", "talker=root"});
+  const Outcome outcome = RunSetup({"--yes", "--identity", "talker=root"});
   EXPECT_EQ(outcome.code, 1);
   EXPECT_THAT(outcome.err, HasSubstr("start ddskeyd"));
   EXPECT_THAT(test::ReadFile(settings_ + "/ddskeyd.textproto"), HasSubstr("software {}"));
   EXPECT_THAT(test::ReadFile(settings_ + "/policy.textproto"), HasSubstr("talker"));
-  const Outcome again = Setup({"--dry-run", "--identity", "talker=root"});
+  const Outcome again = RunSetup({"--dry-run", "--identity", "talker=root"});
   EXPECT_THAT(again.out, HasSubstr("1. start the daemon"));
 }
 

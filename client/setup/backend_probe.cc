@@ -17,8 +17,8 @@ constexpr char kBroker[] = "com.intel.tss2.Tabrmd";
 
 constexpr char kSoftwareWarning[] =
     "there is no TPM here: keys are encrypted with a secret in a file of the daemon's. Whoever copies the disk, or is "
-    "root once, has them. With a TPM, run setup again with --backend tpm --replace-backends, and make the identities "
-    "anew";
+    "root once, has them. Once there is a TPM, delete the identities and run setup again with --backend tpm "
+    "--replace-backends";
 
 bool HasDevice(const std::string& path) {
   struct stat about = {};

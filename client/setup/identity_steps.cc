@@ -40,6 +40,11 @@ absl::Status CheckHeld(const Wishes& wishes, const IdentitySituation& identity, 
     return Cannot(absl::StrCat("the key of the identity ", name, " is for the purpose ", key.purpose(), ", and ",
                                PurposeFor(wishes.application), " is needed: choose another name"));
   }
+  if (!key.backend_problem().empty()) {
+    return Cannot(absl::StrCat("the key of the identity ", name, " cannot be used: ", key.backend_problem(),
+                               ". Bring its backend back, or give it up (ddskeyctl identity delete ", name,
+                               " --purge) and repeat this command"));
+  }
   if (identity.certificate.empty() || ground.identity_ca.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::string public_key, ros2::PublicKeyOfPem(key.public_key_pem()));
   ros2::Enclave itself;

@@ -260,6 +260,10 @@ TEST_F(PlanTest, RefusesAnIdentityThatCannotBeTheOneWanted) {
   talker().key->set_state("disabled");
   EXPECT_THAT(Planned(), StatusIs(kCannot, HasSubstr("the identity talker is disabled")));
   talker().key = good;
+  // As after --replace-backends.
+  talker().key->set_backend_problem("no backend has its device");
+  EXPECT_THAT(Planned(), StatusIs(kCannot, HasSubstr("no backend has its device")));
+  talker().key = good;
   Certify(TestCa::Root("identity CA"));
   EXPECT_THAT(Planned(), StatusIs(kCannot, HasSubstr("the certificate of talker")));
 }

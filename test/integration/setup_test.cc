@@ -63,8 +63,8 @@ class SetupTest : public ::testing::Test {
     words.insert(words.begin(), "client/cli/ddskeyctl");
     return test::Run(words, &output_);
   }
-  // Setup is the command without questions.
-  int Setup(std::vector<std::string> options) {
+  // RunSetup runs the command without questions.
+  int RunSetup(std::vector<std::string> options) {
     options.insert(options.begin(), {"setup", "--yes", "--etc", settings_, "--socket", dir_.File("admin.sock")});
     return Tool(options);
   }
@@ -103,15 +103,15 @@ TEST_F(SetupTest, TakesAnEmptyHostToTwoApplicationsThatMeetWithKeysInATpm) {
   const std::vector<std::string> wishes = {"--backend",   tpm.tcti(),   "--identity",
                                            "talker=root", "--identity", "listener=root"};
   // There is no service manager: it says what to do, and goes on afterwards.
-  EXPECT_EQ(Setup(wishes), 1) << output_;
+  EXPECT_EQ(RunSetup(wishes), 1) << output_;
   EXPECT_THAT(output_, HasSubstr("start ddskeyd"));
   EXPECT_THAT(Setting("ddskeyd.textproto"), HasSubstr("# Ours.\n"));
   EXPECT_THAT(Setting("ddskeyd.textproto.before-setup"), Not(HasSubstr("backend")));
   StartDaemon();
-  ASSERT_EQ(Setup(wishes), 0) << output_;
+  ASSERT_EQ(RunSetup(wishes), 0) << output_;
   EXPECT_THAT(output_, HasSubstr("ddskeyctl run --identity talker"));
   const auto before = Tree();
-  ASSERT_EQ(Setup(wishes), 0) << output_;
+  ASSERT_EQ(RunSetup(wishes), 0) << output_;
   EXPECT_THAT(output_, HasSubstr("Nothing is to be changed."));
   EXPECT_EQ(Tree(), before);
   const auto listener = Application("listener", {"sub"});
@@ -137,9 +137,9 @@ TEST_F(SetupTest, WaitsForCasElsewhereAndGoesOnWithTheirAnswers) {
                                            "--identity",       "talker=root",
                                            "--identity-ca",    dir_.File("ca/identity_ca.pem"),
                                            "--permissions-ca", dir_.File("ca/permissions_ca.pem")};
-  EXPECT_EQ(Setup(wishes), 1) << output_;
+  EXPECT_EQ(RunSetup(wishes), 1) << output_;
   StartDaemon();
-  EXPECT_EQ(Setup(wishes), 0) << output_;
+  EXPECT_EQ(RunSetup(wishes), 0) << output_;
   EXPECT_THAT(output_, HasSubstr("have signed"));
   const std::string requests = settings_ + "/requests/";
   ASSERT_EQ(authority({"sign", dir_.File("ca"), "--yes", "--request", requests + "talker.csr", "--out",
@@ -152,7 +152,7 @@ TEST_F(SetupTest, WaitsForCasElsewhereAndGoesOnWithTheirAnswers) {
               0)
         << output_;
   }
-  ASSERT_EQ(Setup({"--identity", "talker=root"}), 0) << output_;
+  ASSERT_EQ(RunSetup({"--identity", "talker=root"}), 0) << output_;
   EXPECT_THAT(output_, HasSubstr("ddskeyctl run --identity talker"));
   EXPECT_EQ(Setting("applications/talker/certificate.pem"), Setting("requests/talker.pem"));
   // No CA was made here.
@@ -160,7 +160,7 @@ TEST_F(SetupTest, WaitsForCasElsewhereAndGoesOnWithTheirAnswers) {
 }
 
 TEST_F(SetupTest, GoesOnWhereverItWasKilled) {
-  EXPECT_EQ(Setup({"--backend", "software", "--identity", "talker=root"}), 1) << output_;
+  EXPECT_EQ(RunSetup({"--backend", "software", "--identity", "talker=root"}), 1) << output_;
   StartDaemon();
   const std::vector<std::string> command = {
       "client/cli/ddskeyctl",  "setup",      "--yes",      "--etc", settings_, "--socket",
@@ -183,7 +183,7 @@ TEST_F(SetupTest, GoesOnWhereverItWasKilled) {
   }
   EXPECT_GT(runs, 3);
   EXPECT_EQ(status, 0) << ReadFile(dir_.File("output-" + std::to_string(runs)));
-  ASSERT_EQ(Setup({"--identity", "talker=root"}), 0) << output_;
+  ASSERT_EQ(RunSetup({"--identity", "talker=root"}), 0) << output_;
   EXPECT_THAT(output_, HasSubstr("Nothing is to be changed."));
 }
 
