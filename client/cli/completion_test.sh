@@ -93,6 +93,8 @@ include finish enroll ''
 include talker enroll ''
 # No more than it takes.
 expect '' key show talker ''
+# Behind -- another program begins.
+include bash run --identity talker -- bas
 # A daemon that does not answer is no reason to wait, or to say anything.
 printf '#!/bin/bash\necho no >&2\nexit 3\n' >"$work/ddskeyctl"
 expect '' key show ''

@@ -46,7 +46,8 @@ class Examination {
       : admin_(admin), options_(options), senses_(senses) {}
 
   Findings Run() {
-    const v1::Config config = ReadConfiguration(senses_.host, options_.config, options_.daemon, findings_);
+    v1::Config config = ReadConfiguration(senses_.host, options_.config, options_.daemon, findings_);
+    if (!options_.admin_socket.empty()) config.set_admin_socket(options_.admin_socket);
     CheckSockets(senses_.host, config, findings_);
     senses_.check_service(config.socket(), findings_);
     CheckState(senses_.host, config, findings_);
@@ -198,6 +199,7 @@ absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
   options.identity = arguments.Value("identity").value_or("");
   options.user = arguments.Value("as").value_or("");
   options.config = arguments.Value("config").value_or(options.config);
+  options.admin_socket = arguments.Value("socket").value_or("");
   if (options.config.empty()) return UsageError("--config names no file");
   return Diagnose(admin, options, io);
 }

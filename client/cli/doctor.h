@@ -20,8 +20,11 @@ struct DoctorOptions {
   std::string identity;
   // The user whose handshakes are tried, by name or number; if empty, one whom the policy lets use the key.
   std::string user;
-  // The daemon's configuration file, and its program.
+  // The daemon's configuration file.
   std::string config = "/etc/ddskeyd/ddskeyd.textproto";
+  // The administration socket that `admin` speaks through; if empty, the one of the configuration.
+  std::string admin_socket = "";
+  // The daemon's program.
   std::string daemon = "/usr/sbin/ddskeyd";
 };
 

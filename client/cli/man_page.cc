@@ -98,6 +98,7 @@ std::string SectionOf(const Command& command) {
                                   "\n.PP\n.B ddskeyctl ", Plain(command.name), "\n");
   for (const std::string_view operand : command.operands) absl::StrAppend(&text, ".I ", Plain(operand), "\n");
   for (const Option& option : command.options) text += SynopsisOf(option);
+  if (!command.more.empty()) absl::StrAppend(&text, Roff(command.more), "\n");
   if (!command.more.empty()) absl::StrAppend(&text, ".I ", Plain(command.more), "\n");
   if (!command.details.empty()) text += Paragraphs(command.details);
   for (const Option& option : command.options) text += Entry(option);

@@ -27,6 +27,7 @@ TEST(ManPageTest, HasEveryCommandWithEveryOption) {
     for (const Option& option : command->options) {
       EXPECT_THAT(section, HasSubstr("\\-\\-" + Roff(option.name))) << command->name;
     }
+    EXPECT_THAT(section, HasSubstr(Roff(command->more))) << command->name;
   }
 }
 

@@ -93,6 +93,8 @@ std::string SpecsOf(const Command& command) {
     absl::StrAppend(&text, " \\\n        '", i + 1, ":", Described(command.operands[i]), ":",
                     ActionOf(command.operands[i]), "'");
   }
+  // A command line of its own.
+  if (!command.more.empty()) text += " \\\n        '*::program:_normal'";
   return text;
 }
 

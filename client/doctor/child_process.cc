@@ -17,7 +17,7 @@
 namespace ddskey::doctor {
 namespace {
 
-constexpr size_t kMostOutput = size_t{64} * 1024;
+constexpr size_t kMostOutput = size_t{1} << 20;
 
 // Gather reads until the other end is closed; false if that took longer than `limit`.
 bool Gather(int descriptor, std::chrono::milliseconds limit, std::string& output) {

@@ -13,7 +13,7 @@ namespace ddskey::doctor {
 struct ChildResult {
   // 128 + the signal if one ended it.
   int exit_status = 0;
-  // What it wrote, at most 64 KiB.
+  // What it wrote, at most 1 MiB.
   std::string output;
 };
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/time.h"
 #include "proto/contract/version.h"
 
 namespace ddskey::doctor {
@@ -28,7 +29,13 @@ void CheckVersion(const v1::GetStatusResponse& status, Findings& findings) {
 
 void CheckClock(const v1::ClockStatus& clock, Findings& findings) {
   if (clock.set()) {
-    findings.Ok("clock.set", "the clock is not before the last good time that the daemon knows");
+    findings.Ok("clock.set",
+                clock.last_good() == 0
+                    ? std::string("the daemon knows of no last good time yet")
+                    : absl::StrCat("the clock is not before the last good time, ",
+                                   absl::FormatTime("%Y-%m-%d %H:%M:%S", absl::FromUnixSeconds(clock.last_good()),
+                                                    absl::UTCTimeZone()),
+                                   " UTC"));
     return;
   }
   findings.Problem("clock.set",

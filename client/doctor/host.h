@@ -46,7 +46,7 @@ struct ClockFacts {
 // CommandResult is how a program ended that was run.
 struct CommandResult {
   int exit_status = 0;
-  // What it wrote, both streams, at most 64 KiB.
+  // What it wrote, both streams, at most 1 MiB.
   std::string output;
 };
 

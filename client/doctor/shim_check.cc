@@ -54,6 +54,19 @@ void CheckCyclone(const Host& host, const std::string& folder, Findings& finding
   }
 }
 
+// CheckLoaderCache sees whether the loader knows of the folder, which the file `path` names.
+void CheckLoaderCache(const Host& host, const std::string& drop_in, const std::string& path, Findings& findings) {
+  const absl::StatusOr<CommandResult> cache = host.Run({"/sbin/ldconfig", "-p"});
+  if (cache.ok() && cache->exit_status == 0 && !absl::StrContains(cache->output, drop_in + "/")) {
+    findings.Problem(
+        "shim.machine-wide",
+        absl::StrCat(path, " wants every Cyclone DDS application to use the plugin, but the loader was not told"),
+        "ldconfig");
+    return;
+  }
+  findings.Ok("shim.machine-wide", absl::StrCat("every Cyclone DDS application uses the plugin (", path, ")"));
+}
+
 void CheckMachineWide(const Host& host, const std::string& drop_in, Findings& findings) {
   for (const std::string& name : host.List(kConfigFolder)) {
     const std::string path = absl::StrCat(kConfigFolder, "/", name);
@@ -61,7 +74,7 @@ void CheckMachineWide(const Host& host, const std::string& drop_in, Findings& fi
     if (!text.ok()) continue;
     for (const absl::string_view line : absl::StrSplit(*text, '\n')) {
       if (absl::StripAsciiWhitespace(line) != drop_in) continue;
-      findings.Ok("shim.machine-wide", absl::StrCat("every Cyclone DDS application uses the plugin (", path, ")"));
+      CheckLoaderCache(host, drop_in, path, findings);
       return;
     }
   }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "client/doctor/fake_host.h"
 #include "client/doctor/finding_matchers.h"
 
@@ -68,6 +69,10 @@ TEST(ShimCheckTest, SaysWhetherEveryApplicationUsesThePlugin) {
   EXPECT_THAT(TextOf(Of(host), "shim.machine-wide"), ::testing::HasSubstr("ddskeyctl run"));
   host.Add(kOptIn, FileKind::kRegular, 0644, "# ddskey\n/usr/lib/triplet/ddskey\n");
   EXPECT_THAT(TextOf(Of(host), "shim.machine-wide"), ::testing::HasSubstr(kOptIn));
+  host.programs["/sbin/ldconfig"] = {.exit_status = 0, .output = "libc.so.6 => /usr/lib/triplet/libc.so.6\n"};
+  EXPECT_THAT(Of(host), Has(Level::kProblem, "shim.machine-wide", "ldconfig")) << "the loader's cache is older";
+  host.programs["/sbin/ldconfig"].output += absl::StrCat("libdds_security_auth.so => ", kPlugin, "\n");
+  EXPECT_THAT(Of(host), AllAreOk());
 }
 
 TEST(ShimCheckTest, FindsAPkcs11ModuleThatDoesNotLoadOrIsNotRegistered) {

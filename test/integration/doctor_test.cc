@@ -4,12 +4,14 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "client/doctor/system_host.h"
 #include "test/support/pki.h"
 #include "test/support/process.h"
 #include "test/support/test_daemon.h"
@@ -91,6 +93,12 @@ TEST_F(DoctorTest, FindsNoProblemAndTriesAHandshakeAsTheUserOfThePolicy) {
   EXPECT_THAT(output_,
               ContainsRegex("PROBLEM  a handshake of talker with itself, as root, fails at validate initiator"));
   EXPECT_THAT(output_, HasSubstr("caller { user: \"root\" } key: \"talker\" operation: HANDSHAKE }"));
+}
+
+TEST(DoctorHostTest, LoadsThePluginAsAnApplicationWould) {
+  const std::string plugin = std::filesystem::absolute("plugin_shim/cyclonedds/libddskey_cyclonedds.so");
+  const absl::Status loaded = doctor::SystemHost().Load(plugin, {"init_authentication", "finalize_authentication"});
+  EXPECT_TRUE(loaded.ok()) << loaded;
 }
 
 TEST_F(DoctorTest, FindsWhatIsBrokenOneAfterTheOther) {
