@@ -73,7 +73,7 @@ DeviceQueue::WorkId DeviceQueue::SubmitAny(KeyRequest request, WorkOptions optio
       auto room = waiting_.MakeRoom(options, now);
       refusal = room.status();
       if (room.ok()) displaced = *std::move(room);
-      if (!room.ok() || displaced.has_value()) ++counts_.rejected;
+      if (!refusal.ok() || displaced.has_value()) ++counts_.rejected;
     }
     if (refusal.ok()) {
       earlier = options.deadline < next_expiry_;
