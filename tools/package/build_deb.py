@@ -174,6 +174,8 @@ def installed_size(tree):
     size = 1
     for path in walk(tree):
         full = os.path.join(tree, path)
+        if path == "DEBIAN":
+            continue
         size += -(-os.path.getsize(full) // 1024) if os.path.isfile(full) and not os.path.islink(full) else 1
     return size
 
@@ -221,7 +223,8 @@ def build(manifest, version, seconds, output):
     }
     with tempfile.TemporaryDirectory() as folder:
         tree = folder + "/tree"
-        os.mkdir(tree)
+        # By this folder dpkg-shlibdeps knows where a package begins.
+        os.makedirs(tree + "/DEBIAN")
         install(tree, manifest["files"], manifest["links"], substitutions)
         binaries = [os.path.join(tree, path) for path in plain_files(tree) if is_elf(os.path.join(tree, path))]
         fields = {name: ", ".join(values) for name, values in manifest["relations"].items()}
