@@ -28,6 +28,8 @@ absl::Status Unknown(std::string_view name, std::span<const Option> options) {
   return UsageError(message);
 }
 
+bool StartsWithDigit(std::string_view word) { return !word.empty() && word[0] >= '0' && word[0] <= '9'; }
+
 // How many letters must be inserted, removed or replaced to make `b` of `a`.
 size_t Distance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
@@ -68,6 +70,8 @@ absl::StatusOr<Arguments> Arguments::Parse(std::span<const std::string> words, s
       values.emplace_back();
     } else if (equals != std::string::npos) {
       values.push_back(word.substr(equals + 1));
+    } else if (option->optional_number && !(i + 1 < words.size() && StartsWithDigit(words[i + 1]))) {
+      values.emplace_back();
     } else if (i + 1 < words.size()) {
       values.push_back(words[++i]);
     } else {

@@ -20,14 +20,17 @@ struct Option {
   std::string_view help;
   bool repeatable = false;
   bool required = false;
+  // The value, a number, may be left out.
+  bool optional_number = false;
 };
 
 // Arguments are command line words, sorted into options and the rest.
 class Arguments {
  public:
   // Parse reads `words`. Options are written in full, as `--name`, `--name VALUE` or `--name=VALUE`, anywhere before a
-  // word `--`; `-h` stands for `--help`. A usage error for an option that is not in `options` (naming the nearest one
-  // that is), for one that lacks its value or has one too many, and for one given twice without being repeatable.
+  // word `--`; a value that may be left out is the next word only if that begins with a digit. `-h` stands for
+  // `--help`. A usage error for an option that is not in `options` (naming the nearest one that is), for one that lacks
+  // its value or has one too many, and for one given twice without being repeatable.
   static absl::StatusOr<Arguments> Parse(std::span<const std::string> words, std::span<const Option> options);
 
   bool Has(std::string_view option) const { return options_.find(option) != options_.end(); }

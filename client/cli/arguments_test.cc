@@ -18,6 +18,7 @@ constexpr Option kOptions[] = {
     {.name = "purge", .value = "", .help = ""},
     {.name = "out", .value = "FILE", .help = ""},
     {.name = "ca", .value = "FILE", .help = "", .repeatable = true},
+    {.name = "watch", .value = "SECONDS", .help = "", .optional_number = true},
     {.name = "help", .value = "", .help = ""},
 };
 
@@ -68,6 +69,15 @@ TEST(ArgumentsTest, RefusesMissingSuperfluousAndRepeatedValues) {
   EXPECT_FALSE(Parse({"--purge="}).ok());
   EXPECT_FALSE(Parse({"--purge", "--purge"}).ok());
   EXPECT_FALSE(Parse({"--out", "a", "--out=b"}).ok());
+}
+
+TEST(ArgumentsTest, ANumberThatMayBeLeftOutIsTheNextWordIfThatBeginsWithADigit) {
+  for (const auto& [words, value] : {std::pair(Words{"--watch"}, ""), std::pair(Words{"--watch", "--purge"}, ""),
+                                     std::pair(Words{"--watch", "a"}, ""), std::pair(Words{"--watch", "5"}, "5"),
+                                     std::pair(Words{"--watch=0.5"}, "0.5")}) {
+    ASSERT_OK_AND_ASSIGN(const Arguments arguments, Parse(words));
+    EXPECT_EQ(arguments.Value("watch"), value);
+  }
 }
 
 TEST(ArgumentsTest, OtherErrorsAreNoUsageErrors) {

@@ -160,7 +160,7 @@ std::string Names() {
 // A line of a case for each option with a value.
 void AppendValues(std::string_view command, std::span<const Option> options, std::string& text) {
   for (const Option& option : options) {
-    if (option.value.empty()) continue;
+    if (option.value.empty() || option.optional_number) continue;
     const std::string pattern = command.empty()
                                     ? absl::StrCat("*' --", std::string(option.name), "'")
                                     : Quoted(absl::StrCat(std::string(command), " --", std::string(option.name)));

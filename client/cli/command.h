@@ -22,6 +22,9 @@ struct Io {
   bool interactive = false;
   // Answer with the message of admin.proto in JSON instead of text for people.
   bool json = false;
+  // `out` is a terminal; and it may have colours.
+  bool terminal = false;
+  bool colour = false;
   absl::Time now;
 };
 

@@ -52,6 +52,7 @@ std::span<const Command* const> Commands() {
       &kClockReset,
       &kStatus,
       &kDoctor,
+      &kMetrics,
       &kPcrApprove,
       &kCaInit,
       &kCaNonce,

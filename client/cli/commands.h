@@ -55,6 +55,7 @@ extern const Command kRos2RestoreEnclave;
 extern const Command kRun;
 extern const Command kSetup;
 extern const Command kClockReset;
+extern const Command kMetrics;
 extern const Command kStatus;
 extern const Command kStoreCheck;
 extern const Command kTrustAdd;

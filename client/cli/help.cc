@@ -31,18 +31,22 @@ std::string Row(std::string_view left, std::string_view right, size_t width) {
   return line + std::string(right) + "\n";
 }
 
+// Spell is an option as it is typed.
+std::string Spell(const Option& option) {
+  std::string word = "--" + std::string(option.name);
+  if (option.optional_number) return word + " [" + std::string(option.value) + "]";
+  return option.value.empty() ? word : word + " " + std::string(option.value);
+}
+
 std::string Rows(std::span<const Option> options) {
-  const auto left = [](const Option& option) {
-    return "--" + std::string(option.name) + (option.value.empty() ? "" : " " + std::string(option.value));
-  };
   size_t width = 0;
-  for (const Option& option : options) width = std::max(width, left(option).size());
+  for (const Option& option : options) width = std::max(width, Spell(option).size());
   std::string text;
   for (const Option& option : options) {
     std::string help(option.help);
     if (option.required) help += "; required";
     if (option.repeatable) help += "; may be repeated";
-    text += Row(left(option), help, width);
+    text += Row(Spell(option), help, width);
   }
   return text;
 }
@@ -51,8 +55,7 @@ std::string Synopsis(const Command& command) {
   std::string text(command.name);
   for (const std::string_view operand : command.operands) text += " " + std::string(operand);
   for (const Option& option : command.options) {
-    std::string word = "--" + std::string(option.name);
-    if (!option.value.empty()) word += " " + std::string(option.value);
+    std::string word = Spell(option);
     if (!option.required) word = "[" + word + "]";
     if (option.repeatable) word += "...";
     text += " " + word;

@@ -1,14 +1,27 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "client/cli/program.h"
 #include "client/socket_admin_client.h"
 #include "client/socket_path.h"
+
+namespace {
+
+// See https://no-color.org.
+bool MayUseColour() {
+  const char* const unwanted = std::getenv("NO_COLOR");
+  const char* const terminal = std::getenv("TERM");
+  return (unwanted == nullptr || *unwanted == '\0') && terminal != nullptr && std::string_view(terminal) != "dumb";
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   // Writing to a pipe that nobody reads becomes an error of the stream.
@@ -17,7 +30,13 @@ int main(int argc, char** argv) {
   const auto connect = [](const std::string& socket, std::chrono::milliseconds timeout) {
     return std::make_unique<ddskey::SocketAdminClient>(socket.empty() ? ddskey::AdminSocketPath() : socket, timeout);
   };
-  const ddskey::cli::Io io = {
-      .in = std::cin, .out = std::cout, .err = std::cerr, .interactive = isatty(STDIN_FILENO) == 1, .now = absl::Now()};
+  const bool terminal = isatty(STDOUT_FILENO) == 1;
+  const ddskey::cli::Io io = {.in = std::cin,
+                              .out = std::cout,
+                              .err = std::cerr,
+                              .interactive = isatty(STDIN_FILENO) == 1,
+                              .terminal = terminal,
+                              .colour = terminal && MayUseColour(),
+                              .now = absl::Now()};
   return ddskey::cli::RunProgram(words, connect, io);
 }

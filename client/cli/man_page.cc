@@ -61,6 +61,9 @@ std::string Entry(const Option& option) {
   if (!option.value.empty()) {
     text = absl::StrCat(".TP\n.BI \\-\\-", Plain(option.name), " \" ", Plain(option.value), "\"\n");
   }
+  if (option.optional_number) {
+    text = absl::StrCat(".TP\n.BI \\-\\-", Plain(option.name), " \" [", Plain(option.value), "]\"\n");
+  }
   std::string help(option.help);
   if (option.required) help += "; required";
   if (option.repeatable) help += "; may be repeated";
@@ -70,7 +73,8 @@ std::string Entry(const Option& option) {
 // "[--ca FILE]...", in one font a word, so that no line of roff is about more.
 std::string SynopsisOf(const Option& option) {
   std::string text = absl::StrCat("\\fB\\-\\-", Plain(option.name), "\\fR");
-  if (!option.value.empty()) absl::StrAppend(&text, "\\ \\fI", Plain(option.value), "\\fR");
+  const std::string value = option.optional_number ? absl::StrCat("[", Plain(option.value), "]") : Plain(option.value);
+  if (!option.value.empty()) absl::StrAppend(&text, "\\ \\fI", value, "\\fR");
   if (!option.required) text = absl::StrCat("[", text, "]");
   return absl::StrCat(text, option.repeatable ? "..." : "", "\n");
 }

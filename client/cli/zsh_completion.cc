@@ -82,7 +82,9 @@ std::string ActionOf(std::string_view word) {
 std::string SpecOf(const Option& option) {
   std::string text = absl::StrCat("'", option.repeatable ? "*" : "", "--", std::string(option.name),
                                   option.value.empty() ? "" : "=", "[", Described(option.help), "]");
-  if (!option.value.empty()) absl::StrAppend(&text, ":", Described(option.value), ":", ActionOf(option.value));
+  if (!option.value.empty()) {
+    absl::StrAppend(&text, option.optional_number ? "::" : ":", Described(option.value), ":", ActionOf(option.value));
+  }
   return text + "'";
 }
 

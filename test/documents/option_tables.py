@@ -4,8 +4,8 @@ import re
 import subprocess
 
 _COMMAND = re.compile(r"^  (?P<name>[a-z0-9-]+(?: [a-z0-9-]+)?)  +\S")
-_OPTION = re.compile(r"^  (?:-\w, )?--(?P<name>[a-z0-9-]+)(?P<value> [A-Za-z]\S*)?(?:  |$)")
-_WORD_OF_USAGE = re.compile(r"\[[^\]]*\](?:\.\.\.)?|\S+")
+_OPTION = re.compile(r"^  (?:-\w, )?--(?P<name>[a-z0-9-]+)(?P<value> [A-Za-z]\S*)?(?: \[[A-Z]+\])?(?:  |$)")
+_WORD_OF_USAGE = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\](?:\.\.\.)?|\S+")
 
 
 def _help(program, *command):

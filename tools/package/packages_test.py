@@ -38,6 +38,9 @@ _CONTENTS = {
         "/usr/share/bash-completion/completions/ddskeyctl": 0o644,
         "/usr/share/man/man1/ddskeyctl.1.gz": 0o644,
         "/usr/share/zsh/vendor-completions/_ddskeyctl": 0o644,
+        "/lib/systemd/system/ddskeyctl-metrics.service": 0o644,
+        "/lib/systemd/system/ddskeyctl-metrics.timer": 0o644,
+        "/lib/systemd/system-preset/80-ddskeyctl.preset": 0o644,
     },
     "libddskey-cyclonedds": {
         _LIBRARIES + "libddskey_cyclonedds.so": 0o644,

@@ -90,8 +90,17 @@ KeyBackend::WorkId SoftwareBackend::SubmitSign(SealedKey key, SignatureScheme sc
     return sign_queue_.Submit(std::move(request), std::move(options), std::move(done)) * 3;
   }
   const WorkId id = ++done_at_once_ * 3 + 2;
-  const absl::Status check = CheckOptions(options, std::chrono::steady_clock::now());
-  done(check.ok() ? Sign(request) : check);
+  const auto began = std::chrono::steady_clock::now();
+  if (const absl::Status check = CheckOptions(options, began); !check.ok()) {
+    done(check);
+    return id;
+  }
+  absl::StatusOr<Signature> signature = Sign(request);
+  {
+    const std::lock_guard lock(at_once_mutex_);
+    at_once_.Add(std::chrono::steady_clock::now() - began);
+  }
+  done(std::move(signature));
   return id;
 }
 
@@ -110,6 +119,9 @@ BackendHealth SoftwareBackend::Health() const {
   work.rejected += created.rejected;
   work.expired += created.expired;
   work.running += created.running;
+  const std::lock_guard lock(at_once_mutex_);
+  work.signing += at_once_;
+  work.busy += at_once_.sum;
   return {true,
           "",
           absl::StrCat("OpenSSL ", OpenSSL_version(OPENSSL_VERSION_STRING)),

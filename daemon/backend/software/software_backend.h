@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -16,6 +17,7 @@
 #include "daemon/backend/key_cache.h"
 #include "daemon/backend/secret_source.h"
 #include "daemon/backend/software/key_sealer.h"
+#include "daemon/backend/work_counts.h"
 
 namespace ddskey {
 
@@ -67,6 +69,9 @@ class SoftwareBackend : public KeyBackend {
   const bool rations_replies_;
   KeyCache cache_;
   std::atomic<uint64_t> signatures_ = 0;
+  // Signatures made without the queue, on their callers' threads.
+  mutable std::mutex at_once_mutex_;
+  DurationCounts at_once_;
   std::atomic<WorkId> done_at_once_ = 0;
   DeviceQueue sign_queue_;
   DeviceQueue create_queue_;
