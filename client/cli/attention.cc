@@ -17,7 +17,7 @@ class Finder {
   void Warn(std::string what, std::string fix = "") { found_.push_back({false, std::move(what), std::move(fix)}); }
 
   std::vector<Attention> Take() {
-    std::ranges::stable_partition(found_, &Attention::is_failure);
+    std::stable_partition(found_.begin(), found_.end(), [](const Attention& one) { return one.is_failure; });
     return std::move(found_);
   }
 

@@ -63,7 +63,7 @@ class Watcher {
       if (answer.ok()) {
         if (away_since_.has_value()) Tell("ddskeyd answers again");
         away_since_.reset();
-        last_ = *std::move(answer);
+        last_ = *answer;
       } else if (!away_since_.has_value()) {
         away_since_ = live_.now();
         Tell("ddskeyd is away: " + Escape(std::string(answer.status().message())));
