@@ -60,6 +60,25 @@ class FleetPageTest(unittest.TestCase):
         self.addCleanup(server.stop)
         return server
 
+    # Alerts.
+
+    def test_alerts_are_about_metrics_that_there_are(self):
+        self.daemon('revocation_list_file { path: "/etc/ddskeyd/crl/identity_ca.crl" }\n')
+        self.certify(self.make_ca(), self.folder + "/robot")
+        metrics = run("ddskeyctl metrics --format prometheus")
+        known = set(re.findall(r"^# TYPE (\w+)", metrics, re.MULTILINE))
+        run(block("alerts"))
+        rules = "/etc/prometheus/rules/ddskeyd.yml"
+        alerts = re.findall(r'expr: (.*)\n(?:.*\n)*?.*summary: "(.*)"', read(rules))
+        self.assertEqual(len(alerts), read(rules).count("- alert:"))
+        for expression, summary in alerts:
+            for name in re.findall(r"\bddskey_\w+", expression):
+                self.assertIn(name, known)
+                for label in set(re.findall(r"\$labels\.(\w+)", summary)) - {"instance"}:
+                    self.assertRegex(metrics, r'(?m)^%s\{[^}]*\b%s="' % (name, label))
+        self.need("promtool")
+        self.assertIn("SUCCESS", run("promtool check rules " + rules))
+
     # The journal.
 
     def certificate(self, authority, folder, name):
@@ -151,28 +170,35 @@ class FleetPageTest(unittest.TestCase):
         folder = self.folder + "/ca"
         os.makedirs(folder + "/requests")
         write(folder + "/passphrase", "correct horse\n", 0o600)
-        whole = "".join(re.findall(r"^```sh\n(.*?)^```$", read("docs/certificate_authority.md"), re.MULTILINE | re.DOTALL))
+        _, found, with_openssl = read("docs/certificate_authority.md").partition("\n## With openssl\n")
+        self.assertTrue(found)
+        whole = "".join(re.findall(r"^```sh\n(.*?)^```$", with_openssl, re.MULTILINE | re.DOTALL))
         # Up to where it looks at its example's request.
         made, found, _ = whole.partition("openssl req -in talker.csr")
         self.assertTrue(found)
         run(made, folder)
         return folder
 
-    def test_an_ordinary_ca_certifies_and_revokes(self):
-        self.need("curl")
-        daemon = self.daemon()
-        ca, robot = self.make_ca(), self.folder + "/robot"
+    def certify(self, ca, robot):
+        """Has the CA in a folder certify the key of a robot, and returns what it said."""
         os.makedirs(robot)
         run(block("request"), robot)
         shutil.copy(robot + "/robot17.csr", ca + "/requests")
         # Who would be somebody else.
         shutil.copy(robot + "/robot17.csr", ca + "/requests/robot1.csr")
         said = run(block("certify"), ca)
-        self.assertIn("requests/robot1.csr is not for robot1", said)
-        self.assertEqual(os.listdir(ca + "/certificates"), ["robot17.pem"])
         shutil.copy(ca + "/certificates/robot17.pem", robot)
         shutil.copy(ca + "/identity_ca.pem", robot)
         run(block("install"), robot)
+        return said
+
+    def test_an_ordinary_ca_certifies_and_revokes(self):
+        self.need("curl")
+        daemon = self.daemon()
+        ca = self.make_ca()
+        said = self.certify(ca, self.folder + "/robot")
+        self.assertIn("requests/robot1.csr is not for robot1", said)
+        self.assertEqual(os.listdir(ca + "/certificates"), ["robot17.pem"])
         self.assertIn("CN=robot17,O=Lab", run("ddskeyctl identity show robot17"))
 
         os.makedirs("/usr/local/sbin", exist_ok=True)
