@@ -85,7 +85,7 @@ TEST_F(BrokeredTpmFaultsTest, ATpmBehindTheBrokerThatIsKilledAndComesBack) {
   // said, and its restart mends it.
   const int before = traffic_->completed();
   const auto stuck = [&] { return Device().problem().find("restart the service in front of it") != std::string::npos; };
-  constexpr int kMany = 50;
+  constexpr int kMany = 20;
   ASSERT_TRUE(test::WaitFor([&] { return traffic_->completed() > before + kMany || stuck(); })) << Device().problem();
   if (stuck()) broker_.Restart();
   ExpectBack();
