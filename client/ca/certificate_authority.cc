@@ -71,7 +71,8 @@ absl::Status CertificateAuthority::Init(const std::string& path, const Plan& pla
   ASSIGN_OR_RETURN(const std::unique_ptr<Folder> folder, MakeOrOpen(path));
   for (const AuthorityKind kind : plan.kinds) {
     const auto there = folder->Read(CertificateFile(kind), kLargestDocument);
-    if (!absl::IsNotFound(there.status())) {
+    if (!there.ok() && !absl::IsNotFound(there.status())) return there.status();
+    if (there.ok()) {
       return absl::AlreadyExistsError(absl::StrCat("there is a CA in ", path, "; choose another folder"));
     }
   }

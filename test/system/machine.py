@@ -1,5 +1,6 @@
 """A container with a Debian 12 of its own, booted by systemd-nspawn, and a way to run commands in it."""
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -28,6 +29,13 @@ class Result:
 
     def text(self):
         return (self.output + self.errors).strip()
+
+
+def children(pid):
+    """The processes that a process has started and that still are."""
+    with contextlib.suppress(OSError), open("/proc/%d/task/%d/children" % (pid, pid), encoding="ascii") as file:
+        return [int(child) for child in file.read().split()]
+    return []
 
 
 class Machine:
@@ -111,7 +119,12 @@ class Machine:
             try:
                 self._process.wait(20)
             except subprocess.TimeoutExpired:
+                # The machine does not end with nspawn, but with its own first process.
+                first = children(self._process.pid)
                 self._process.kill()
+                for pid in first:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
         self._process.wait()
         self._process = None
 
