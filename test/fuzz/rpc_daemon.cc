@@ -15,6 +15,7 @@
 #include "daemon/handshake/root_storage.h"
 #include "daemon/rpc/listening_socket.h"
 #include "daemon/rpc/service_table.h"
+#include "policy/subject.h"
 #include "test/fakes/fake_key_backend.h"
 #include "test/fuzz/fuzz_input.h"
 #include "test/fuzz/invariant.h"
@@ -109,7 +110,7 @@ RpcDaemon::RpcDaemon() {
       std::make_unique<AdminHandler>(peers_, *limiter_,
                                      AdminHandler::Custodians{*administration_, *identities_, *trust_, *checker_,
                                                               *backup_, *clock_custodian_, *attestation_},
-                                     [](v1::GetStatusResponse& status) { status.set_version("fuzz"); });
+                                     [](const Subject&, v1::GetStatusResponse& status) { status.set_version("fuzz"); });
   ServiceTable services;
   authentication_handler_->AddTo(services);
   application_server_ = *UnaryServer::Start(*ListeningSocket::Bind(dir_.File("socket"), 0600),
