@@ -7,6 +7,8 @@ import subprocess
 import tempfile
 import unittest
 
+import pages
+
 _FOLDER = os.path.abspath("tools/package")
 _PACKAGES = ["ddskey-dev", "ddskeyctl", "ddskeyd", "libddskey-cyclonedds", "libddskey-pkcs11"]
 
@@ -108,6 +110,30 @@ class PackagesTest(unittest.TestCase):
             documents = "/usr/share/doc/%s/" % package
             for name in ("copyright", "changelog.gz", "changelog.Debian.gz"):
                 self.assertIn(documents + name, self.files(package))
+
+    def test_links_in_the_documents_lead_to_documents_of_the_package(self):
+        root = self.trees["ddskeyd"] + "/usr/share/doc/ddskeyd"
+        links = 0
+        for page in pages.pages(root):
+            for line, target in page.links():
+                path = target.partition("#")[0]
+                # The whole changelog is there under the name that Debian gives it.
+                if path and not path.startswith("https:") and os.path.basename(path) != "CHANGELOG.md":
+                    links += 1
+                    self.assertTrue(os.path.exists(os.path.join(root, os.path.dirname(page.path), path)),
+                                    "%s:%d: %s" % (page.path, line, target))
+        self.assertGreater(links, 100)
+
+    def test_units_and_configuration_name_documents_of_the_package(self):
+        named = 0
+        for package in ("ddskeyd", "ddskeyctl"):
+            for name in self.files(package):
+                if name.startswith(("/lib/systemd/system/", "/etc/ddskeyd/")):
+                    with open(self.trees[package] + name, encoding="utf-8") as file:
+                        for document in re.findall(r"/usr/share/doc/ddskeyd/[\w./-]*\w", file.read()):
+                            named += 1
+                            self.assertIn(document, self.files("ddskeyd"), name)
+        self.assertGreater(named, 6)
 
     def test_no_file_is_in_two_packages(self):
         everything = [path for package in _PACKAGES for path in self.files(package)]
