@@ -22,6 +22,7 @@
 #include "daemon/config/trusted_file.h"
 #include "daemon/fill_backend.h"
 #include "daemon/fill_decisions.h"
+#include "daemon/fill_keys.h"
 #include "daemon/handshake/root_storage.h"
 #include "daemon/open_backend.h"
 #include "daemon/rpc/fill_clock.h"
@@ -29,7 +30,6 @@
 #include "daemon/rpc/limits.h"
 #include "daemon/rpc/service_table.h"
 #include "daemon/service/logging.h"
-#include "daemon/trust/ocsp_response.h"
 #include "daemon/watch_backends.h"
 #include "proto/contract/status_macros.h"
 #include "proto/contract/version.h"
@@ -42,10 +42,6 @@ constexpr std::chrono::milliseconds kRetirePause(60'000);
 // At the clock, and how many of these until the next at what ends: a minute.
 constexpr std::chrono::milliseconds kLook(1000);
 constexpr int kLooksUntilExpiry = 60;
-// What has longer than this is not listed in the status, unless it is a certificate.
-constexpr int64_t kSoonDays = 30;
-// The most keys that the status names as not usable.
-constexpr int kMostKeyProblems = 100;
 constexpr char kRootsName[] = "ticket-roots";
 
 absl::Status MakeFolder(const std::string& path, mode_t mode) {
@@ -78,19 +74,6 @@ absl::StatusOr<ListeningSocket> OpenSocket(PassedDescriptors& descriptors, const
   return ListeningSocket::Bind(path, SocketMode(mode));
 }
 
-void FillEnding(const Ending& ending, absl::Time now, v1::GetStatusResponse& status) {
-  const int64_t days_left = ending.days_left(now);
-  if (ending.kind != Ending::Kind::kCertificate && days_left >= kSoonDays) return;
-  v1::Ending& out = *status.add_endings();
-  out.set_key_name(ending.key_name);
-  out.set_kind(ending.kind == Ending::Kind::kCertificate ? "certificate"
-               : ending.kind == Ending::Kind::kAnchor    ? "identity CA"
-                                                         : "revocation list");
-  out.set_subject(ending.subject);
-  out.set_end(absl::ToUnixSeconds(ending.end));
-  out.set_days_left(days_left);
-}
-
 template <typename Server>
 void FillServer(const Server& server, const CallLimiter& limiter, v1::ServerStatus& out) {
   out.set_connections(server.connection_count());
@@ -103,28 +86,6 @@ void FillListFile(const FileLists::State& state, v1::RevocationListFileStatus& o
   for (const std::string& pattern : state.file.keys) out.add_keys(pattern);
   for (const RevocationList& list : state.lists) FillRevocationList(list, *out.add_lists());
   out.set_problem(state.problem);
-}
-
-// FillKeyProblems says which keys of an identity could not be used, although their backends work.
-void FillKeyProblems(const Identity& identity, const BackendSet& backends, v1::GetStatusResponse& status) {
-  for (const KeyGeneration& generation : identity.generations) {
-    const auto entry = backends.FindForKey(generation.backend_uuid, generation.blob);
-    const std::string problem = entry.ok() ? (*entry)->backend->KeyProblem(generation.public_key) : "";
-    if (problem.empty() || status.key_problems_size() >= kMostKeyProblems) continue;
-    v1::KeyProblem& out = *status.add_key_problems();
-    out.set_key_name(identity.name.text());
-    out.set_generation(generation.number);
-    out.set_problem(problem);
-  }
-}
-
-void FillOcspResponse(const Identity& identity, absl::Time now, v1::GetStatusResponse& status) {
-  if (identity.trust.ocsp_response.empty()) return;
-  const auto response = OcspResponse::Parse(identity.trust.ocsp_response);
-  if (!response.ok() || now < response->next_update()) return;
-  v1::OutdatedOcspResponse& out = *status.add_outdated_ocsp_responses();
-  out.set_key_name(identity.name.text());
-  out.set_next_update(absl::ToUnixSeconds(response->next_update()));
 }
 
 }  // namespace
@@ -368,15 +329,18 @@ void Daemon::FillStatus(const Subject& caller, v1::GetStatusResponse& status) {
   status.set_version(std::string(kVersion));
   status.set_started(absl::ToUnixSeconds(started_));
   status.set_schema_version(keys_->schema_version());
+  // One policy throughout, whatever is loaded meanwhile.
+  const std::shared_ptr<const Policy> policy = authorizer_->policy();
+  const StatusReader reader{*policy, caller};
   for (const auto& identity : keys_->List()) {
     if (identity->deleted) continue;
     const KeyGeneration& key = identity->current();
     status.set_keys(status.keys() + 1);
     status.set_unusable_keys(status.unusable_keys() + (backends_->Holds(key.backend_uuid, key.blob) ? 0 : 1));
-    FillOcspResponse(*identity, clock_->Now(), status);
-    FillKeyProblems(*identity, *backends_, status);
+    FillOcspResponse(*identity, clock_->Now(), reader, status);
+    FillKeyProblems(*identity, *backends_, reader, status);
   }
-  status.set_policy_rules(static_cast<uint32_t>(authorizer_->policy()->rule_count()));
+  status.set_policy_rules(static_cast<uint32_t>(policy->rule_count()));
   if (access(config_.policy_file().c_str(), F_OK) == 0) status.set_policy_file(config_.policy_file());
   {
     const std::lock_guard lock(mutex_);
@@ -385,16 +349,14 @@ void Daemon::FillStatus(const Subject& caller, v1::GetStatusResponse& status) {
   status.set_handshakes_allowed(authentication_->handshakes_completed());
   status.set_handshakes_refused(authentication_->refusals());
   FillClock(clock_->state(), *status.mutable_clock());
-  for (const Ending& ending : expiry_->Endings()) {
-    FillEnding(ending, clock_->Now(), status);
-  }
+  FillEndings(expiry_->Endings(), clock_->Now(), reader, status);
   for (const FileLists::State& state : file_lists_->states()) {
     FillListFile(state, *status.add_revocation_list_files());
   }
   for (const BackendSet::Entry& entry : backends_->entries()) {
     FillBackend(entry, *status.add_backends());
   }
-  FillDecisions(*statistics_, *authorizer_->policy(), caller, status);
+  FillDecisions(*statistics_, *policy, caller, status);
   FillLoad(status);
 }
 

@@ -4,11 +4,15 @@
 
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "daemon/backend/late_backend.h"
 #include "test/fakes/fake_key_backend.h"
 #include "test/support/process.h"
 
@@ -80,6 +84,61 @@ TEST_F(WatchBackendsTest, WorkThatComesAndExpiresOneByOneDoesNotHideAThreadThatH
     }
     return !liveness_.IsAlive();
   }));
+}
+
+TEST(WatchLateBackendTest, ABackendThatTakesLongToOpenDoesNotHoldUpTheWatch) {
+  std::promise<void> goes_on;
+  std::atomic<int> tries = 0;
+  auto late = std::make_unique<LateBackend>(
+      "fake",
+      [&, gate = goes_on.get_future().share()]() -> absl::StatusOr<std::unique_ptr<KeyBackend>> {
+        if (tries++ == 0) return absl::UnavailableError("away");
+        gate.wait();
+        return std::make_unique<FakeKeyBackend>();
+      },
+      milliseconds(0));
+  LateBackend& backend = *late;
+  std::vector<BackendSet::Entry> entries;
+  entries.push_back({"late", "1", std::move(late)});
+  const BackendSet backends(std::move(entries));
+  Liveness liveness{kLimit};
+  WatchBackends(backends, liveness);
+  // In a thread of its own: would it open the backend, it would not come back.
+  auto looked = std::async(std::launch::async, [&] { return liveness.IsAlive(); });
+  EXPECT_EQ(looked.wait_for(seconds(20)), std::future_status::ready);
+  EXPECT_EQ(tries, 1) << "the watch opens nothing";
+  auto used = std::async(std::launch::async, [&] { return backend.Health().healthy; });
+  EXPECT_TRUE(WaitFor([&] { return tries == 2; }));
+  // Somebody opens it now.
+  auto again = std::async(std::launch::async, [&] { return liveness.IsAlive(); });
+  EXPECT_EQ(again.wait_for(seconds(20)), std::future_status::ready);
+  goes_on.set_value();
+  EXPECT_TRUE(used.get());
+  EXPECT_TRUE(looked.get());
+  EXPECT_TRUE(again.get());
+}
+
+TEST(WatchLateBackendTest, AThreadThatHangsIsFoundInABackendThatCameLater) {
+  auto fake = std::make_unique<FakeKeyBackend>();
+  fake->SetDelay(std::chrono::hours(1));
+  std::vector<BackendSet::Entry> entries;
+  entries.push_back({"late", "1", std::make_unique<LateBackend>("fake", [&] {
+                       return absl::StatusOr<std::unique_ptr<KeyBackend>>(std::move(fake));
+                     })});
+  const BackendSet backends(std::move(entries));
+  KeyBackend& backend = *backends.entries().front().backend;
+  Liveness liveness{kLimit};
+  WatchBackends(backends, liveness);
+  std::atomic<int> failed = 0;
+  const auto submit = [&](std::chrono::nanoseconds time) {
+    backend.SubmitCreate(KeyAlgorithm::kEcP256, KeyPurpose::kHandshake, {std::chrono::steady_clock::now() + time},
+                         [&](const absl::StatusOr<SealedKey>& key) { failed += key.ok() ? 0 : 1; });
+  };
+  submit(milliseconds(20));
+  ASSERT_TRUE(WaitFor([&] { return failed == 1; }));
+  EXPECT_TRUE(liveness.IsAlive()) << "nothing waits";
+  submit(seconds(60));
+  EXPECT_TRUE(WaitFor([&] { return !liveness.IsAlive(); }));
 }
 
 TEST_F(WatchBackendsTest, ADeviceThatIsKnownToBeAwayIsNoReasonToStartAgain) {

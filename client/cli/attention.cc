@@ -10,6 +10,7 @@ namespace {
 
 // From so many days before its end on, something is told.
 constexpr int64_t kSoonDays = 30;
+constexpr char kNotTold[] = "of a key (which is told to who may do KEY_LIST)";
 
 class Finder {
  public:
@@ -39,7 +40,11 @@ void LookAtBackend(const v1::BackendStatus& backend, Finder& finder) {
   }
 }
 
+// IsNamed is false if the daemon does not tell us whose it is.
+bool IsNamed(const v1::Ending& ending) { return !ending.key_name().empty() || !ending.subject().empty(); }
+
 std::string FixOf(const v1::Ending& ending) {
+  if (!IsNamed(ending)) return "";
   const std::string key = ShellWord(ending.key_name());
   if (ending.kind() == "certificate") return absl::StrCat("ddskeyctl identity renew ", key);
   if (ending.kind() == "identity CA") return absl::StrCat("ddskeyctl trust add ", key, " --ca FILE");
@@ -49,8 +54,9 @@ std::string FixOf(const v1::Ending& ending) {
 
 void LookAtEnding(const v1::Ending& ending, absl::Time now, Finder& finder) {
   if (absl::FromUnixSeconds(ending.end()) - now >= absl::Hours(24 * kSoonDays)) return;
-  const std::string whose = ending.key_name().empty() ? absl::StrCat("of ", ending.subject())
-                                                      : absl::StrCat("of the key ", ending.key_name());
+  const std::string whose = !IsNamed(ending)            ? std::string(kNotTold)
+                            : ending.key_name().empty() ? absl::StrCat("of ", ending.subject())
+                                                        : absl::StrCat("of the key ", ending.key_name());
   finder.Warn(absl::StrCat("the ", ending.kind(), " ", whose, " ends: ", FormatEnd(ending.end(), now)), FixOf(ending));
 }
 
@@ -59,6 +65,10 @@ void LookAtKeys(const v1::GetStatusResponse& status, Finder& finder) {
     finder.Fail("keys are held by no backend of the configuration; see: ddskeyctl key list");
   }
   for (const v1::KeyProblem& key : status.key_problems()) {
+    if (key.key_name().empty()) {
+      finder.Fail("a key does not sign (which, and why, is told to who may do KEY_LIST)");
+      continue;
+    }
     finder.Fail(absl::StrCat("the key ", key.key_name(), " (generation ", key.generation(),
                              ") does not sign: ", key.problem()));
   }
@@ -86,9 +96,10 @@ std::vector<Attention> FindAttention(const v1::GetStatusResponse& status, absl::
   for (const v1::BackendStatus& backend : status.backends()) LookAtBackend(backend, finder);
   LookAtKeys(status, finder);
   for (const v1::OutdatedOcspResponse& outdated : status.outdated_ocsp_responses()) {
-    finder.Warn(absl::StrCat("the OCSP response of the key ", outdated.key_name(),
+    const std::string& key = outdated.key_name();
+    finder.Warn(absl::StrCat("the OCSP response ", key.empty() ? kNotTold : absl::StrCat("of the key ", key),
                              " is not shown to peers any more: next update ", FormatEnd(outdated.next_update(), now)),
-                absl::StrCat("ddskeyctl ocsp install ", ShellWord(outdated.key_name()), " --response FILE"));
+                key.empty() ? "" : absl::StrCat("ddskeyctl ocsp install ", ShellWord(key), " --response FILE"));
   }
   for (const v1::Ending& ending : status.endings()) LookAtEnding(ending, now, finder);
   if (status.audit_records_lost() > 0) {

@@ -13,6 +13,7 @@ namespace {
 constexpr mode_t kReadableByAll = 0644;
 
 constexpr Option kOptions[] = {
+    {.name = "no-key-names", .value = "", .help = "leave out names of keys, as in a file that everybody may read"},
     {.name = "out", .value = "FILE", .help = "replace this file at once, readable by all, instead of printing"},
     {.name = "format",
      .value = "openmetrics|prometheus",
@@ -31,7 +32,10 @@ absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
   const std::optional<std::string> file = arguments.Value("out");
   if (file.has_value() && (file->empty() || file->ends_with('/'))) return UsageError("--out names no file");
   if (io.json) return UsageError("metrics are text; for JSON see: ddskeyctl status --json");
-  const auto status = admin.GetStatus(v1::GetStatusRequest());
+  auto status = admin.GetStatus(v1::GetStatusRequest());
+  if (status.ok() && arguments.Has("no-key-names")) {
+    for (v1::Ending& ending : *status->mutable_endings()) ending.clear_key_name();
+  }
   const std::string text = StatusMetrics(status.ok() ? &*status : nullptr, format);
   if (file.has_value()) {
     RETURN_IF_ERROR(ReplaceFile(*file, text, kReadableByAll));
@@ -49,7 +53,8 @@ constinit const Command kMetrics = {
     .details =
         "They are OpenMetrics text or Prometheus' text format. If the daemon does not answer they say no more than "
         "that\n"
-        "(ddskey_up 0), and the exit status is that of the failed call.",
+        "(ddskey_up 0), and the exit status is that of the failed call. A folder on the way to FILE must be no "
+        "symbolic link.",
     .operands = {},
     .options = kOptions,
     .run = &Run,

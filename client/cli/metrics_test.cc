@@ -159,6 +159,35 @@ TEST_F(MetricsCommandTest, SaysInTheFileThatTheDaemonIsAway) {
   EXPECT_THAT(ReadFile(file_), AllOf(HasSubstr("ddskey_up 0\n"), EndsWith("# EOF\n")));
 }
 
+TEST_F(MetricsCommandTest, S14WritesThroughNoLinkOnTheWay) {
+  const std::filesystem::path real = folder_.File("real");
+  std::filesystem::create_directories(real / "below");
+  std::filesystem::create_directory_symlink(real, folder_.File("link"));
+  for (const char* const path : {"link/ddskeyd.prom", "link/below/ddskeyd.prom"}) {
+    const Outcome outcome = RunWith(script_, {"metrics", "--out", folder_.File(path)});
+    EXPECT_EQ(outcome.code, 1);
+    EXPECT_THAT(outcome.err, HasSubstr("symbolic link"));
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(real / "below"));
+  EXPECT_FALSE(std::filesystem::exists(real / "ddskeyd.prom"));
+  EXPECT_EQ(RunWith(script_, {"metrics", "--out", real / "below/ddskeyd.prom"}).code, 0);
+}
+
+TEST_F(MetricsCommandTest, LeavesOutNamesOfKeysIfAsked) {
+  for (const char* const name : {"talker", "listener"}) {
+    v1::Ending& ending = *script_.daemon.add_endings();
+    ending.set_key_name(name);
+    ending.set_subject(std::string("CN=") + name);
+    ending.set_kind("certificate");
+    ending.set_end(name[0]);
+  }
+  EXPECT_THAT(RunWith(script_, {"metrics"}).out, HasSubstr("key=\"talker\""));
+  const std::string text = RunWith(script_, {"metrics", "--no-key-names"}).out;
+  EXPECT_THAT(text, AllOf(Not(HasSubstr("talker")), Not(HasSubstr("listener"))));
+  // Of all together the one that ends first.
+  EXPECT_THAT(text, HasSubstr("{key=\"\",kind=\"certificate\"} 108\n"));
+}
+
 TEST_F(MetricsCommandTest, PrintsWithoutAFile) {
   const Outcome outcome = RunWith(script_, {"metrics"});
   EXPECT_EQ(outcome.code, 0);

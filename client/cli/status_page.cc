@@ -142,8 +142,8 @@ class Page {
     if (status_.endings().empty()) return;
     std::vector<std::vector<std::string>> rows = {{"KEY", "WHAT", "SUBJECT", "ENDS"}};
     for (const v1::Ending& ending : status_.endings()) {
-      rows.push_back({ending.key_name().empty() ? "-" : ending.key_name(), ending.kind(), ending.subject(),
-                      FormatEnd(ending.end(), now_)});
+      rows.push_back({ending.key_name().empty() ? "-" : ending.key_name(), ending.kind(),
+                      ending.subject().empty() ? "-" : ending.subject(), FormatEnd(ending.end(), now_)});
     }
     absl::StrAppend(&text_, "\n", FormatTable(rows));
   }

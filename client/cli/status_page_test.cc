@@ -140,6 +140,23 @@ TEST(AttentionTest, PutsFailuresFirst) {
   EXPECT_THAT(attention[2].what, StartsWith("7 audit records"));
 }
 
+TEST(AttentionTest, SaysWhatItIsNotTold) {
+  v1::GetStatusResponse status = Busy();
+  v1::Ending& ending = *status.mutable_endings(0);
+  ending.clear_key_name();
+  ending.clear_subject();
+  ending.set_end(kNow + 86'400);
+  status.add_key_problems()->set_generation(2);
+  status.add_outdated_ocsp_responses()->set_next_update(kNow - 1);
+  const auto attention = FindAttention(status, absl::FromUnixSeconds(kNow));
+  ASSERT_EQ(attention.size(), 3u);
+  EXPECT_EQ(attention[0].what, "a key does not sign (which, and why, is told to who may do KEY_LIST)");
+  for (const Attention& one : attention) {
+    EXPECT_THAT(one.what, HasSubstr("told to who may do KEY_LIST)"));
+    EXPECT_EQ(one.fix, "") << "there is no key to name in a command";
+  }
+}
+
 TEST(AttentionTest, ShowsCommandsThatAShellTakesAsTheyAre) {
   v1::GetStatusResponse status = Busy();
   v1::Ending& ending = *status.mutable_endings(0);

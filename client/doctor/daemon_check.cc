@@ -65,7 +65,11 @@ void CheckBackend(const v1::BackendStatus& backend, Findings& findings) {
   }
 }
 
+// What the daemon names to no more than those who may do KEY_LIST is looked up by one who may.
+constexpr char kAskAsRoot[] = "ddskeyctl status, as root";
+
 std::string FixOf(const v1::Ending& ending) {
+  if (ending.key_name().empty() && ending.subject().empty()) return kAskAsRoot;
   if (ending.kind() == "certificate") {
     return absl::StrCat("ddskeyctl identity renew ", ending.key_name(), " --out ", ending.key_name(), ".csr");
   }
@@ -87,7 +91,7 @@ void CheckEndings(const v1::GetStatusResponse& status, Findings& findings) {
     const bool is_list = ending.kind() == "revocation list";
     const std::string check = is_list ? "revocation.dates" : "certificate.dates";
     const std::string what =
-        absl::StrCat("the ", ending.kind(), " of ", ending.subject(),
+        absl::StrCat("the ", ending.kind(), " of ", ending.subject().empty() ? "a key" : ending.subject(),
                      ending.key_name().empty() ? "" : absl::StrCat(" (key ", ending.key_name(), ")"));
     if (ending.end() <= status.clock().now()) {
       findings.Problem(check,
@@ -107,6 +111,10 @@ void CheckEndings(const v1::GetStatusResponse& status, Findings& findings) {
 
 void CheckKeyProblems(const v1::GetStatusResponse& status, Findings& findings) {
   for (const v1::KeyProblem& key : status.key_problems()) {
+    if (key.key_name().empty()) {
+      findings.Problem("key.problem", "a key does not sign", kAskAsRoot);
+      continue;
+    }
     findings.Problem(
         "key.problem",
         absl::StrCat("the key ", key.key_name(), " (generation ", key.generation(), ") does not sign: ", key.problem()),
@@ -128,9 +136,11 @@ void CheckRevocation(const v1::GetStatusResponse& status, Findings& findings) {
     }
   }
   for (const v1::OutdatedOcspResponse& outdated : status.outdated_ocsp_responses()) {
+    const std::string& key = outdated.key_name();
     findings.Warn("ocsp.dates",
-                  absl::StrCat("the OCSP response of the key ", outdated.key_name(), " is not shown to peers any more"),
-                  absl::StrCat("ddskeyctl ocsp install ", outdated.key_name(), " --response FILE"));
+                  absl::StrCat("the OCSP response of ", key.empty() ? "a key" : absl::StrCat("the key ", key),
+                               " is not shown to peers any more"),
+                  key.empty() ? kAskAsRoot : absl::StrCat("ddskeyctl ocsp install ", key, " --response FILE"));
   }
 }
 

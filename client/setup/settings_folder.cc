@@ -68,6 +68,48 @@ absl::Status CheckOwn(int fd, const std::string& path) {
   return absl::OkStatus();
 }
 
+// CheckAbove sees that nobody but the caller, or root, can put something else in the place of what is in the folder.
+absl::Status CheckAbove(int fd, const std::string& path) {
+  struct stat about = {};
+  if (fstat(fd, &about) != 0) return FromErrno("look at", path, errno);
+  // What is in a sticky folder only its owner and that of the folder can move.
+  const bool others_write = (about.st_mode & 022) != 0 && (about.st_mode & S_ISVTX) == 0;
+  if ((about.st_uid == geteuid() || about.st_uid == 0) && !others_write) return absl::OkStatus();
+  return absl::PermissionDeniedError(
+      absl::StrCat("others than root and you may change the folder ", path, ", and by that what is below it"));
+}
+
+// Place is a folder that nobody can exchange, and the name of something in it.
+struct Place {
+  std::unique_ptr<Descriptor> above;
+  // Without links, but for the name itself.
+  std::string path;
+  std::string name;
+};
+
+// Find goes to the folder that `path` is in, from the root on, and looks at each folder on the way.
+absl::StatusOr<Place> Find(const std::string& path) {
+  std::error_code error;
+  std::filesystem::path wanted = std::filesystem::absolute(path, error).lexically_normal();
+  if (!wanted.has_filename()) wanted = wanted.parent_path();
+  if (error || !wanted.has_filename()) return absl::InvalidArgumentError(absl::StrCat(path, " is no folder to use"));
+  const std::filesystem::path above = std::filesystem::canonical(wanted.parent_path(), error);
+  if (error) return FromErrno("open the folder above", path, error.value());
+  auto at = std::make_unique<Descriptor>(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  std::filesystem::path way = "/";
+  RETURN_IF_ERROR(CheckAbove(at->get(), way));
+  for (const std::filesystem::path& name : above.relative_path()) {
+    way /= name;
+    // A link is one that was put there just now.
+    auto next =
+        std::make_unique<Descriptor>(openat(at->get(), name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (next->get() < 0) return FromErrno("open the folder", way, errno);
+    RETURN_IF_ERROR(CheckAbove(next->get(), way));
+    at = std::move(next);
+  }
+  return Place{.above = std::move(at), .path = above / wanted.filename(), .name = wanted.filename()};
+}
+
 absl::Status WriteAll(int fd, std::string_view content, const std::string& path) {
   while (!content.empty()) {
     const ssize_t put = write(fd, content.data(), content.size());
@@ -81,15 +123,19 @@ absl::Status WriteAll(int fd, std::string_view content, const std::string& path)
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SettingsFolder>> SettingsFolder::Open(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  ASSIGN_OR_RETURN(const Place place, Find(path));
+  const int fd = openat(place.above->get(), place.name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return FromErrno("open the folder", path, errno);
-  std::unique_ptr<SettingsFolder> folder(new SettingsFolder(path, fd));
+  std::unique_ptr<SettingsFolder> folder(new SettingsFolder(place.path, fd));
   RETURN_IF_ERROR(CheckOwn(fd, path));
   return folder;
 }
 
 absl::StatusOr<std::unique_ptr<SettingsFolder>> SettingsFolder::Make(const std::string& path) {
-  if (mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) return FromErrno("make the folder", path, errno);
+  ASSIGN_OR_RETURN(const Place place, Find(path));
+  if (mkdirat(place.above->get(), place.name.c_str(), 0755) != 0 && errno != EEXIST) {
+    return FromErrno("make the folder", path, errno);
+  }
   ASSIGN_OR_RETURN(std::unique_ptr<SettingsFolder> folder, Open(path));
   if (flock(folder->fd_, LOCK_EX | LOCK_NB) != 0) {
     return absl::FailedPreconditionError(absl::StrCat("another ddskeyctl setup is at work in ", path));
@@ -160,10 +206,27 @@ absl::Status SettingsFolder::MakeWay(const std::string& name) {
   return absl::OkStatus();
 }
 
-absl::Status SettingsFolder::Create(const std::string& name, std::string_view content) {
-  const Descriptor file(OpenBeneath(fd_, name, O_WRONLY | O_CREAT | O_EXCL, 0644));
+absl::StatusOr<SettingsFolder::Rights> SettingsFolder::RightsOf(const std::string& name) const {
+  ASSIGN_OR_RETURN(const int fd, OpenTrusted(name, O_RDONLY | O_NONBLOCK));
+  if (fd < 0) return Rights();
+  const Descriptor file(fd);
+  struct stat about = {};
+  if (fstat(fd, &about) != 0) return FromErrno("look at", File(name), errno);
+  return Rights{.owner = about.st_uid, .group = about.st_gid, .mode = about.st_mode & 0777};
+}
+
+absl::Status SettingsFolder::Create(const std::string& name, std::string_view content, const Rights& rights) {
+  // Nobody else reads it before it is whose it shall be.
+  const Descriptor file(OpenBeneath(fd_, name, O_WRONLY | O_CREAT | O_EXCL, 0600));
   if (file.get() < 0) return FromErrno("make", File(name), errno);
-  if (fchmod(file.get(), 0644) != 0) return FromErrno("make", File(name), errno);
+  struct stat made = {};
+  if (fstat(file.get(), &made) != 0) return FromErrno("make", File(name), errno);
+  const uid_t owner = rights.owner.value_or(made.st_uid);
+  const gid_t group = rights.group.value_or(made.st_gid);
+  if ((owner != made.st_uid || group != made.st_gid) && fchown(file.get(), owner, group) != 0) {
+    return FromErrno("keep owner and group of the file for", File(name), errno);
+  }
+  if (fchmod(file.get(), rights.mode) != 0) return FromErrno("make", File(name), errno);
   RETURN_IF_ERROR(WriteAll(file.get(), content, File(name)));
   return Sync(name);
 }
@@ -175,7 +238,8 @@ absl::Status SettingsFolder::Write(const std::string& name, std::string_view con
   if (before.has_value() && *before == content) return absl::OkStatus();
   const std::string unfinished = absl::StrCat(name, ".new");
   unlinkat(fd_, unfinished.c_str(), 0);
-  RETURN_IF_ERROR(Create(unfinished, content));
+  ASSIGN_OR_RETURN(const Rights rights, RightsOf(name));
+  RETURN_IF_ERROR(Create(unfinished, content, rights));
   if (renameat(fd_, unfinished.c_str(), fd_, name.c_str()) != 0) return FromErrno("replace", File(name), errno);
   return Sync(name);
 }
@@ -189,7 +253,8 @@ absl::StatusOr<std::string> SettingsFolder::Keep(const std::string& name) {
     // One that was made just before an interruption.
     if (there == content) return copy;
     if (there.has_value()) continue;
-    RETURN_IF_ERROR(Create(copy, *content));
+    ASSIGN_OR_RETURN(const Rights rights, RightsOf(name));
+    RETURN_IF_ERROR(Create(copy, *content, rights));
     return copy;
   }
   return absl::ResourceExhaustedError(absl::StrCat("there are too many copies of ", File(name), " beside it"));

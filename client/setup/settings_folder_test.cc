@@ -106,6 +106,49 @@ TEST_F(SettingsFolderTest, RefusesWhatOthersMayWriteTo) {
               StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("can be written to by others")));
 }
 
+TEST_F(SettingsFolderTest, KeepsOwnerGroupAndModeOfWhatIsThere) {
+  Put("ddskeyd.textproto", "one");
+  const std::string file = path_ + "/ddskeyd.textproto";
+  ASSERT_EQ(chown(file.c_str(), 0, kSomebody), 0);
+  ASSERT_EQ(chmod(file.c_str(), 0640), 0);
+  const std::string copy = *folder_->Keep("ddskeyd.textproto");
+  EXPECT_THAT(folder_->Write("ddskeyd.textproto", "two"), IsOk());
+  EXPECT_EQ(ReadFile(file), "two");
+  for (const std::string& name : {std::string("ddskeyd.textproto"), copy}) {
+    struct stat about = {};
+    ASSERT_EQ(stat((path_ + "/" + name).c_str(), &about), 0);
+    EXPECT_EQ(about.st_mode & 07777, 0640U) << name;
+    EXPECT_EQ(about.st_uid, 0U) << name;
+    EXPECT_EQ(about.st_gid, kSomebody) << name;
+  }
+}
+
+TEST_F(SettingsFolderTest, S14RefusesAFolderBelowOneThatOthersMayChange) {
+  const std::string above = dir_.File("above");
+  const std::string below = above + "/own/settings";
+  std::filesystem::create_directories(above + "/own");
+  EXPECT_THAT(SettingsFolder::Make(below).status(), IsOk());
+  ASSERT_EQ(chown(above.c_str(), kSomebody, kSomebody), 0);
+  EXPECT_THAT(SettingsFolder::Open(below).status(), StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr(above)));
+  EXPECT_THAT(SettingsFolder::Make(above + "/new").status(), StatusIs(absl::StatusCode::kPermissionDenied));
+  EXPECT_FALSE(std::filesystem::exists(above + "/new")) << "nothing is made there either";
+  ASSERT_EQ(chown(above.c_str(), 0, 0), 0);
+  ASSERT_EQ(chmod(above.c_str(), 0775), 0);
+  EXPECT_THAT(SettingsFolder::Open(below).status(), StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr(above)));
+  // As /tmp: others can add, and not move what is ours.
+  ASSERT_EQ(chmod(above.c_str(), 01777), 0);
+  EXPECT_THAT(SettingsFolder::Open(below).status(), IsOk());
+  ASSERT_EQ(chown((above + "/own").c_str(), kSomebody, kSomebody), 0);
+  EXPECT_THAT(SettingsFolder::Open(below).status(), StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("/own")));
+}
+
+TEST_F(SettingsFolderTest, S14UsesWhatALinkAboveLedToForGood) {
+  std::filesystem::create_directories(dir_.File("real/settings"));
+  std::filesystem::create_directory_symlink(dir_.File("real"), dir_.File("link"));
+  const auto folder = *SettingsFolder::Open(dir_.File("link/settings/"));
+  EXPECT_EQ(folder->path(), dir_.File("real/settings"));
+}
+
 TEST_F(SettingsFolderTest, LetsOnlyOneAtATimeMakeChanges) {
   EXPECT_THAT(SettingsFolder::Make(path_).status(),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("another")));

@@ -118,4 +118,12 @@ BackendHealth LateBackend::Health() const {
   return backend == nullptr ? health : backend->Health();
 }
 
+std::chrono::steady_clock::duration LateBackend::Stalled() const {
+  const KeyBackend* backend = nullptr;
+  if (const std::unique_lock lock(mutex_, std::try_to_lock); lock.owns_lock()) backend = backend_.get();
+  if (backend == nullptr) return {};
+  const BackendHealth health = backend->Health();
+  return health.healthy ? health.stalled : std::chrono::steady_clock::duration::zero();
+}
+
 }  // namespace ddskey

@@ -44,6 +44,10 @@ class LateBackend : public KeyBackend {
   std::string protection() const override;
   BackendHealth Health() const override;
 
+  // Stalled is how long the backend has stalled, for who must not wait: it opens nothing, and is zero while the backend
+  // is not there or somebody opens it.
+  std::chrono::steady_clock::duration Stalled() const;
+
  private:
   // Find opens the backend if need be; null, and `problem` unless that is null, if it cannot be.
   KeyBackend* Find(std::string* problem = nullptr) const;

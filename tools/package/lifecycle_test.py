@@ -217,6 +217,33 @@ class LifecycleTest(unittest.TestCase):
         self.assertIn("ddskeyd: destroying 2 keys of 2 identities: 2 in software (software)\n", said)
         self.assertEqual(self.left(), [])
 
+    def test_removal_neither_waits_for_nor_writes_to_what_the_daemons_user_has_put_in_its_way(self):
+        for put in (os.mkfifo, lambda path: os.symlink(self.path("etc/precious"), path)):
+            self.dpkg("--install", _DEB)
+            self.use()
+            self.write("etc/precious", "precious")
+            if os.path.lexists(self.path(_STATE + "inventory")):
+                os.unlink(self.path(_STATE + "inventory"))
+            put(self.path(_STATE + "inventory"))
+            began = time.monotonic()
+            self.dpkg("--remove", "ddskeyd")
+            self.assertLess(time.monotonic() - began, 25, "nothing had to be ended")
+            self.assertEqual(self.read("etc/precious"), "precious")
+            inventory = self.path(_STATE + "inventory")
+            self.assertTrue(os.path.isfile(inventory) and not os.path.islink(inventory))
+
+    def test_removal_goes_on_without_an_inventory_that_does_not_come(self):
+        self.dpkg("--install", _DEB)
+        self.use()
+        self.write("usr/sbin/ddskeyd", "#!/bin/sh\nexec sleep 120\n")
+        with open(os.path.join(self.programs, "timeout"), "w", encoding="utf-8") as file:
+            file.write('#!/bin/sh\n[ "$1 $2 $3" = "-k 5 30" ] || exit 1\nshift 3\nexec /usr/bin/timeout -k 5 1 "$@"\n')
+        os.chmod(os.path.join(self.programs, "timeout"), 0o755)
+        began = time.monotonic()
+        self.dpkg("--remove", "ddskeyd")
+        self.assertLess(time.monotonic() - began, 60)
+        self.assertFalse(os.path.exists(self.path("usr/sbin/ddskeyd")))
+
     def test_purge_of_what_was_never_used_asks_nothing(self):
         self.dpkg("--install", _DEB)
         said, _ = self.dpkg("--purge", "ddskeyd")
