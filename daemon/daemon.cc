@@ -266,6 +266,8 @@ absl::Status Daemon::Serve(PassedDescriptors& descriptors) {
                    OpenSocket(descriptors, "ddskeyd", config_.socket(), config_.socket_mode()));
   ASSIGN_OR_RETURN(ListeningSocket admin,
                    OpenSocket(descriptors, "ddskeyd-admin", config_.admin_socket(), config_.admin_socket_mode()));
+  // They serve before they are known here.
+  const std::lock_guard lock(servers_mutex_);
   ServiceTable services;
   authentication_handler_->AddTo(services);
   signing_handler_->AddTo(services);
@@ -362,8 +364,12 @@ void Daemon::FillStatus(const Subject& caller, v1::GetStatusResponse& status) {
 
 void Daemon::FillLoad(v1::GetStatusResponse& status) {
   status.set_uptime_seconds(std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count());
-  FillServer(*application_server_, *application_limiter_, *status.mutable_application_server());
-  FillServer(*admin_server_, *admin_limiter_, *status.mutable_administration_server());
+  {
+    const std::lock_guard lock(servers_mutex_);
+    if (application_server_ == nullptr || admin_server_ == nullptr) return;
+    FillServer(*application_server_, *application_limiter_, *status.mutable_application_server());
+    FillServer(*admin_server_, *admin_limiter_, *status.mutable_administration_server());
+  }
   status.set_watches(static_cast<uint32_t>(board_->held()));
   const ParticipantBook::Size size = book_.CountAll();
   status.set_participants(static_cast<uint32_t>(size.participants));

@@ -132,6 +132,8 @@ class Daemon {
   std::unique_ptr<AuthenticationHandler> authentication_handler_;
   std::unique_ptr<SigningHandler> signing_handler_;
   std::unique_ptr<AdminHandler> admin_handler_;
+  // For calls of GetStatus, which may come before the servers are known here.
+  std::mutex servers_mutex_;
   std::unique_ptr<UnaryServer> application_server_;
   std::unique_ptr<RpcServer> admin_server_;
   Liveness liveness_{std::chrono::seconds(10)};

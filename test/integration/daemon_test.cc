@@ -4,8 +4,12 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <string>
+#include <thread>
+#include <vector>
 
+#include "client/socket_admin_client.h"
 #include "test/support/process.h"
 #include "test/support/temp_dir.h"
 #include "test/support/test_daemon.h"
@@ -79,6 +83,26 @@ TEST_F(DaemonTest, ASecondDaemonOnTheSameStoreIsRefused) {
   EXPECT_EQ(test::Run({"daemon/ddskeyd", "--config", daemon.dir().File("config.textproto")}, &output_), 1);
   EXPECT_THAT(output_, HasSubstr("keystore"));
   daemon.Status();
+}
+
+TEST_F(DaemonTest, AnswersCallsThatComeAsItStarts) {
+  TestDaemon daemon;
+  std::atomic<bool> done = false;
+  std::vector<std::thread> impatient;
+  for (int i = 0; i < 4; ++i) {
+    impatient.emplace_back([&] {
+      SocketAdminClient admin(daemon.admin_socket());
+      while (!done) (void)admin.GetStatus({});
+    });
+  }
+  for (int i = 0; i < 20; ++i) {
+    daemon.Kill();
+    // Ends the test if the daemon ends.
+    daemon.Start();
+  }
+  done = true;
+  for (std::thread& thread : impatient) thread.join();
+  EXPECT_GT(daemon.Status().administration_server().connections(), 0u);
 }
 
 TEST_F(DaemonTest, IsNotDumpable) {
