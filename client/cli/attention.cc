@@ -10,6 +10,8 @@ namespace {
 
 // From so many days before its end on, something is told.
 constexpr int64_t kSoonDays = 30;
+// Revocation lists are made often, so few days are enough to see that there is no next one.
+constexpr int64_t kSoonDaysOfLists = 2;
 constexpr char kNotTold[] = "of a key (which is told to who may do KEY_LIST)";
 
 class Finder {
@@ -53,7 +55,8 @@ std::string FixOf(const v1::Ending& ending) {
 }
 
 void LookAtEnding(const v1::Ending& ending, absl::Time now, Finder& finder) {
-  if (absl::FromUnixSeconds(ending.end()) - now >= absl::Hours(24 * kSoonDays)) return;
+  const int64_t soon = ending.kind() == "revocation list" ? kSoonDaysOfLists : kSoonDays;
+  if (absl::FromUnixSeconds(ending.end()) - now >= absl::Hours(24 * soon)) return;
   const std::string whose = !IsNamed(ending)            ? std::string(kNotTold)
                             : ending.key_name().empty() ? absl::StrCat("of ", ending.subject())
                                                         : absl::StrCat("of the key ", ending.key_name());
@@ -74,7 +77,7 @@ void LookAtKeys(const v1::GetStatusResponse& status, Finder& finder) {
   }
   if (status.keys() > 0 && status.policy_file().empty()) {
     finder.Warn("there is no policy file, so nobody may use a key",
-                "write /etc/ddskeyd/policy.textproto; see policy(5)");
+                "ddskeyctl setup; or write /etc/ddskeyd/policy.textproto, see ddskeyd-policy(5)");
   }
 }
 

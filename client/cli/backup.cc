@@ -40,7 +40,8 @@ absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
   ASSIGN_OR_RETURN(const v1::Backup backup, ReadAll(admin, io));
   const std::string content = EncodeBackup(backup);
   RETURN_IF_ERROR(WriteNewFile(file, content, 0600));
-  io.out << "Wrote " << backup.identities_size() << " identities to " << Escape(file)
+  io.out << "Wrote " << backup.identities_size()
+         << (backup.identities_size() == 1 ? " identity to " : " identities to ") << Escape(file)
          << ".\nSHA-256: " << DigestOf(content)
          << "\nNot in it: keys of a TPM are useless without that TPM, and software keys without "
          << "the software backend's secret, which is kept apart.\n";

@@ -25,6 +25,21 @@ _ddskeyctl_ask() {
   "${COMP_WORDS[0]}" "${socket[@]}" --timeout 1 "$@" 2>/dev/null </dev/null
 }
 
+# Leaves what can be a name; a terminal and a shell get nothing else of what the daemon answers.
+_ddskeyctl_names() {
+  LC_ALL=C grep -xE '[A-Za-z0-9][A-Za-z0-9._-]{0,62}'
+}
+
+# Offers those words of $1 that begin with $2, too. Unlike compgen -W it expands nothing.
+_ddskeyctl_among() {
+  local IFS=$' \t\n' word
+  local -a words=()
+  read -r -d '' -a words <<<"$1"
+  for word in "${words[@]}"; do
+    [[ $word == "$2"* ]] && COMPREPLY+=("$word")
+  done
+}
+
 # Offers what $1 says for the word $2.
 _ddskeyctl_offer() {
   local words
@@ -49,11 +64,11 @@ _ddskeyctl_offer() {
       mapfile -t COMPREPLY < <(compgen -c -f -- "$2")
       return
       ;;
-    key) words=$(_ddskeyctl_ask key list | awk 'NR > 1 { print $1 }') ;;
-    backend) words=$(_ddskeyctl_ask --json status | tr -d '\n' | tr '{' '\n' | sed -n 's/^ *"name": *"\([^"]*\)", *"kind":.*/\1/p') ;;
+    key) words=$(_ddskeyctl_ask key list | awk 'NR > 1 { print $1 }' | _ddskeyctl_names) ;;
+    backend) words=$(_ddskeyctl_ask --json status | tr -d '\n' | tr '{' '\n' | sed -n 's/^ *"name": *"\([^"]*\)", *"kind":.*/\1/p' | _ddskeyctl_names) ;;
     *) words=$1 ;;
   esac
-  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$2")
+  _ddskeyctl_among "$words" "$2"
 }
 
 _ddskeyctl() {
@@ -94,7 +109,7 @@ _ddskeyctl() {
   fi
   if [[ $current == -* ]]; then
     _ddskeyctl_options "$command"
-    mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+    _ddskeyctl_among "$options" "$current"
     return
   fi
   # A word of the command's name, or an operand of it.
@@ -110,7 +125,7 @@ _ddskeyctl() {
     _ddskeyctl_operand "$command" "$((${#plain[@]} - ${#name[@]}))"
     [[ -n $kind ]] && _ddskeyctl_offer "$kind" "$current"
   fi
-  [[ -n $words ]] && mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W "$words" -- "$current")
+  [[ -n $words ]] && _ddskeyctl_among "$words" "$current"
 }
 
 complete -F _ddskeyctl ddskeyctl

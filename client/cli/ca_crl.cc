@@ -20,7 +20,7 @@ constexpr Option kOptions[] = {
 absl::Status Run(const Arguments& arguments, AdminClient&, const Io& io) {
   RETURN_IF_ERROR(RefuseJson(io));
   ASSIGN_OR_RETURN(const absl::Time next_update, EndOf(arguments, io, kUsualDays, kMostDays));
-  ASSIGN_OR_RETURN(const SecretBytes passphrase, PassphraseOf(arguments, io, Asking::kOnce));
+  ASSIGN_OR_RETURN(const SecretBytes passphrase, CaPassphrase(arguments, io));
   ASSIGN_OR_RETURN(ca::CertificateAuthority authority, ca::CertificateAuthority::Open(arguments.operands().front()));
   ASSIGN_OR_RETURN(const std::string list, authority.MakeList(next_update, passphrase, io.now));
   return Deliver(arguments, io, list);
@@ -33,7 +33,10 @@ constinit const Command kCaCrl = {
     .summary = "Make the next revocation list of the identity CA.",
     .details =
         "Past the end of --days, peers that require a list that is not outdated refuse every certificate of the CA:\n"
-        "install another one before. Needs no daemon.",
+        "install another one before.\n"
+        "Without --passphrase-file, FOLDER/passphrase is taken, which setup makes, if nobody else can read it; "
+        "without\n"
+        "either it asks. Needs no daemon.",
     .operands = kCaOperands,
     .options = kOptions,
     .run = &Run,

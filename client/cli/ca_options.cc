@@ -1,6 +1,7 @@
 #include "client/cli/ca_options.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -36,6 +37,17 @@ absl::StatusOr<SecretBytes> PassphraseOf(const Arguments& arguments, const Io& i
   if (const auto file = arguments.Value(kPassphraseFile.name)) return ca::ReadPassphraseFile(*file, Shortest(asking));
   if (!io.interactive) return UsageError("nobody is here to ask: give --passphrase-file");
   return Ask(asking);
+}
+
+absl::StatusOr<SecretBytes> CaPassphrase(const Arguments& arguments, const Io& io) {
+  const std::string kept = arguments.operands().front() + "/passphrase";
+  struct stat about = {};
+  const bool is_there = lstat(kept.c_str(), &about) == 0 && S_ISREG(about.st_mode);
+  if (arguments.Has(kPassphraseFile.name) || !is_there) return PassphraseOf(arguments, io, Asking::kOnce);
+  absl::StatusOr<SecretBytes> passphrase = ca::ReadPassphraseFile(kept);
+  if (passphrase.ok() || !io.interactive) return passphrase;
+  io.err << Escape(std::string(passphrase.status().message())) << '\n';
+  return PassphraseOf(arguments, io, Asking::kOnce);
 }
 
 absl::StatusOr<absl::Time> EndOf(const Arguments& arguments, const Io& io, int usual, int most) {

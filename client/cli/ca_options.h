@@ -29,6 +29,10 @@ enum class Asking { kOnce, kTwice, kOfOthers };
 // PassphraseOf is that of --passphrase-file, or what a person types at the terminal. A usage error without either.
 absl::StatusOr<SecretBytes> PassphraseOf(const Arguments& arguments, const Io& io, Asking asking);
 
+// CaPassphrase opens the keys of a CA that exists, as PassphraseOf; without --passphrase-file, the file `passphrase` in
+// the CA's folder is taken if there is one, as `setup` makes it, and only its owner, the caller or root, may read it.
+absl::StatusOr<SecretBytes> CaPassphrase(const Arguments& arguments, const Io& io);
+
 // EndOf is when something ends, by --days (1 to `most`, `usual` if not given) or, if the command has it, --not-after (a
 // date, or a time as in RFC 3339).
 absl::StatusOr<absl::Time> EndOf(const Arguments& arguments, const Io& io, int usual, int most);

@@ -74,7 +74,7 @@ absl::StatusOr<std::string> Certify(const Arguments& arguments, const Io& io) {
   ASSIGN_OR_RETURN(const std::string pem, ReadDocument(*arguments.Value("request")));
   ASSIGN_OR_RETURN(const ca::Request request, ca::Request::Parse(pem));
   RETURN_IF_ERROR(CheckSubject(arguments, request, io));
-  ASSIGN_OR_RETURN(const SecretBytes passphrase, PassphraseOf(arguments, io, Asking::kOnce));
+  ASSIGN_OR_RETURN(const SecretBytes passphrase, CaPassphrase(arguments, io));
   ASSIGN_OR_RETURN(ca::CertificateAuthority authority, ca::CertificateAuthority::Open(arguments.operands().front()));
   return authority.Certify(request, not_after, passphrase, io.now);
 }
@@ -92,7 +92,7 @@ absl::StatusOr<std::string> CertifyAttested(const Arguments& arguments, const Io
   RETURN_IF_ERROR(authority.CheckNonce(expectations.nonce, io.now));
   ASSIGN_OR_RETURN(const attestation::Verdict verdict, attestation::Verify(file.bundle, expectations, io.now));
   RETURN_IF_ERROR(CheckSubject(arguments, verdict.request, io));
-  ASSIGN_OR_RETURN(const SecretBytes passphrase, PassphraseOf(arguments, io, Asking::kOnce));
+  ASSIGN_OR_RETURN(const SecretBytes passphrase, CaPassphrase(arguments, io));
   ASSIGN_OR_RETURN(const std::string certificate, authority.Certify(verdict.request, not_after, passphrase, io.now));
   // Before anything is given out. Whoever types a wrong passphrase needs no other nonce.
   RETURN_IF_ERROR(authority.UseNonce(expectations.nonce, io.now));
@@ -106,7 +106,7 @@ absl::StatusOr<std::string> SignDocument(const Arguments& arguments, const Io& i
     if (arguments.Has(option)) return UsageError(std::string("--") + option + " goes with --request or --attestation");
   }
   ASSIGN_OR_RETURN(const std::string xml, ReadDocument(*arguments.Value("document")));
-  ASSIGN_OR_RETURN(const SecretBytes passphrase, PassphraseOf(arguments, io, Asking::kOnce));
+  ASSIGN_OR_RETURN(const SecretBytes passphrase, CaPassphrase(arguments, io));
   ASSIGN_OR_RETURN(ca::CertificateAuthority authority, ca::CertificateAuthority::Open(arguments.operands().front()));
   return authority.SignDocument(xml, passphrase, io.now);
 }
@@ -139,7 +139,10 @@ constinit const Command kCaSign = {
         "With --attestation the key must be in a TPM that --ek-list has for the subject, and only that TPM can open "
         "the\n"
         "certificate: for enroll finish. The nonce must be one of ca nonce.\n"
-        "The certificate is recorded in FOLDER before it is given out, and kept in FOLDER/issued. Needs no daemon.",
+        "The certificate is recorded in FOLDER before it is given out, and kept in FOLDER/issued.\n"
+        "Without --passphrase-file, FOLDER/passphrase is taken, which setup makes, if nobody else can read it; "
+        "without\n"
+        "either it asks. Needs no daemon.",
     .operands = kCaOperands,
     .options = kOptions,
     .run = &Run,

@@ -95,6 +95,20 @@ include talker enroll ''
 expect '' key show talker ''
 # Behind -- another program begins.
 include bash run --identity talker -- bas
+# What the daemon answers is never run, and only what can be a name is offered.
+cat >"$work/ddskeyctl" <<'END'
+#!/bin/bash
+case "$*" in
+  *'key list') printf '%s a\n' NAME '$(touch${IFS}ran)' '`touch${IFS}ran`' -x '*' '~root' $'\033[2J' "$(printf %064d 0)" good ;;
+  *) printf '{"backends":[{"name": "$(touch${IFS}ran)", "kind": "a"},{"name": "soft", "kind": "x"}]}\n' ;;
+esac
+END
+expect 'good' key show ''
+expect 'soft' backend unlock ''
+[[ ! -e $work/ran ]] || {
+  printf 'an answer of the daemon was run\n'
+  wrong=1
+}
 # A daemon that does not answer is no reason to wait, or to say anything.
 printf '#!/bin/bash\necho no >&2\nexit 3\n' >"$work/ddskeyctl"
 expect '' key show ''

@@ -183,6 +183,11 @@ v1::DoctorReport ReportOf(const Findings& findings) {
   return report;
 }
 
+// Counted is "1 problem" or "2 problems".
+std::string Counted(size_t count, std::string_view one) {
+  return absl::StrCat(count, " ", std::string(one), count == 1 ? "" : "s");
+}
+
 void Print(const Findings& findings, const Io& io) {
   for (const Finding& finding : findings.all()) {
     std::string level(finding.level == Level::kProblem ? "PROBLEM" : NameOf(finding.level));
@@ -190,8 +195,8 @@ void Print(const Findings& findings, const Io& io) {
     io.out << level << Escape(finding.text) << " [" << Escape(finding.check) << "]\n";
     if (!finding.fix.empty()) io.out << std::string(kLevelWidth, ' ') << "fix: " << Escape(finding.fix) << '\n';
   }
-  io.out << findings.Count(Level::kProblem) << " problems, " << findings.Count(Level::kWarning) << " warnings, "
-         << findings.Count(Level::kOk) << " ok\n";
+  io.out << Counted(findings.Count(Level::kProblem), "problem") << ", "
+         << Counted(findings.Count(Level::kWarning), "warning") << ", " << findings.Count(Level::kOk) << " ok\n";
 }
 
 absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
@@ -215,7 +220,7 @@ absl::Status Diagnose(AdminClient& admin, const DoctorOptions& options, const Do
   }
   const size_t problems = findings.Count(Level::kProblem);
   if (problems == 0) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat("found ", problems, problems == 1 ? " problem" : " problems"));
+  return absl::FailedPreconditionError(absl::StrCat("found ", Counted(problems, "problem")));
 }
 
 absl::Status Diagnose(AdminClient& admin, const DoctorOptions& options, const Io& io) {

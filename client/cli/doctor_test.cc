@@ -86,8 +86,24 @@ TEST_F(DoctorTest, FindsNoProblemWhereAllIsWell) {
 TEST_F(DoctorTest, PrintsEachProblemWithItsFixAndFails) {
   host_.files[kPolicy].facts.mode = 0666;
   EXPECT_THAT(Run(), StatusIs(absl::StatusCode::kFailedPrecondition, "found 1 problem"));
+  EXPECT_THAT(out_, HasSubstr("\n1 problem, 0 warnings, "));
   EXPECT_THAT(out_, HasSubstr("PROBLEM  /etc/ddskeyd/policy.textproto can be written by others than its owner (mode "
                               "0666) [policy.mode]\n         fix: chmod go-w /etc/ddskeyd/policy.textproto\n"));
+}
+
+TEST_F(DoctorTest, S14RunsNothingThatAConfigurationOfOthersNames) {
+  constexpr char kConfig[] = "/etc/ddskeyd/ddskeyd.textproto";
+  host_.Add(kConfig, doctor::FileKind::kRegular, 0666,
+            R"(backend { name: "b" tpm2 { tcti: "device:/dev/tpmrm0" } } socket: "/tmp/other.sock")");
+  host_.Add("/dev/tpmrm0", doctor::FileKind::kDevice, 0660);
+  EXPECT_FALSE(Run().ok());
+  EXPECT_TRUE(host_.ran.empty());
+  ASSERT_EQ(tried_.size(), 1);
+  EXPECT_EQ(tried_[0].socket, "/run/ddskeyd/ddskeyd.sock");
+  host_.files[kConfig].facts.mode = 0644;
+  Run().IgnoreError();
+  EXPECT_EQ(host_.ran.back().front(), "tpm2_getcap");
+  EXPECT_EQ(tried_.back().socket, "/tmp/other.sock");
 }
 
 TEST_F(DoctorTest, PrintsJsonForPrograms) {

@@ -32,7 +32,8 @@ absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
   if (!response.warning().empty()) io.out << Escape(response.warning()) << '\n';
   if (request.purpose() == "handshake") {
     io.out << "If it has a certificate: ddskeyctl cert install " << Escape(request.name())
-           << " --certificate FILE --ca FILE; else: ddskeyctl csr " << Escape(request.name()) << '\n';
+           << " --certificate FILE --ca FILE; else: ddskeyctl csr " << Escape(request.name())
+           << " --subject /O=ORGANIZATION/CN=" << Escape(request.name()) << '\n';
   }
   return absl::OkStatus();
 }

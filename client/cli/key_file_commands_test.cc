@@ -49,6 +49,7 @@ TEST_F(KeyFileCommandsTest, ImportsAHandshakeKeyUnlessToldAndSaysWhoStillHasIt) 
   EXPECT_EQ(script_.import.tss2_key(), "");
   EXPECT_THAT(outcome.out, HasSubstr("still has the key"));
   EXPECT_THAT(outcome.out, HasSubstr("ddskeyctl cert install talker"));
+  EXPECT_THAT(outcome.out, HasSubstr("ddskeyctl csr talker --subject /O=ORGANIZATION/CN=talker\n"));
   EXPECT_THAT(outcome.out, Not(HasSubstr("Other users")));
 
   const std::string open = Private("open.pem", test::TestKey::Generate().pem(), 0644);
@@ -100,6 +101,7 @@ TEST_F(KeyFileCommandsTest, S14ImportsNoFilesThroughLinks) {
 TEST_F(KeyFileCommandsTest, AdoptsAKeyOfATokenByItsLabelAndPassesOnWhatIsToBeKnown) {
   script_.import_warning = "there may be copies of it";
   const Outcome outcome = RunWith(script_, {"key", "adopt", "talker", "--label", "my key", "--backend", "hsm"});
+  EXPECT_THAT(outcome.out, HasSubstr("ddskeyctl csr talker --subject /O=ORGANIZATION/CN=talker\n"));
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_EQ(script_.import.name(), "talker");
   EXPECT_EQ(script_.import.token_label(), "my key");

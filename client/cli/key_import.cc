@@ -70,7 +70,8 @@ absl::Status Run(const Arguments& arguments, AdminClient& admin, const Io& io) {
          << Escape(*arguments.Value("key")) << " still has the key.\n";
   if (request.purpose() == "handshake") {
     io.out << "If it has a certificate: ddskeyctl cert install " << Escape(request.name())
-           << " --certificate FILE --ca FILE; else: ddskeyctl csr " << Escape(request.name()) << '\n';
+           << " --certificate FILE --ca FILE; else: ddskeyctl csr " << Escape(request.name())
+           << " --subject /O=ORGANIZATION/CN=" << Escape(request.name()) << '\n';
   }
   if (is_private && others_may_read) io.out << "Other users could read it: better make a new key.\n";
   return absl::OkStatus();

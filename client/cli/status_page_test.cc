@@ -157,6 +157,28 @@ TEST(AttentionTest, SaysWhatItIsNotTold) {
   }
 }
 
+TEST(AttentionTest, LeavesRevocationListsAloneUntilTheNextOneIsLate) {
+  v1::GetStatusResponse status = Busy();
+  v1::Ending& ending = *status.mutable_endings(0);
+  const auto count = [&] { return FindAttention(status, absl::FromUnixSeconds(kNow)).size(); };
+  ending.set_kind("revocation list");
+  ending.set_end(kNow + 29 * 86'400);
+  EXPECT_EQ(count(), 0U);
+  ending.set_end(kNow + 2 * 86'400 - 1);
+  EXPECT_EQ(count(), 1U);
+  ending.set_kind("identity CA");
+  ending.set_end(kNow + 29 * 86'400);
+  EXPECT_EQ(count(), 1U);
+}
+
+TEST(AttentionTest, SaysHowThereComesToBeAPolicy) {
+  v1::GetStatusResponse status = Busy();
+  status.clear_policy_file();
+  const auto attention = FindAttention(status, absl::FromUnixSeconds(kNow));
+  ASSERT_EQ(attention.size(), 1U);
+  EXPECT_EQ(attention[0].fix, "ddskeyctl setup; or write /etc/ddskeyd/policy.textproto, see ddskeyd-policy(5)");
+}
+
 TEST(AttentionTest, ShowsCommandsThatAShellTakesAsTheyAre) {
   v1::GetStatusResponse status = Busy();
   v1::Ending& ending = *status.mutable_endings(0);

@@ -67,9 +67,12 @@ TEST(BackupTest, WritesWhatCanBeRestored) {
   const TempDir dir;
   const std::string file = dir.File("backup");
   Script script;
+  script.identities = {Stored("talker")};
+  EXPECT_THAT(RunWith(script, {"backup", dir.File("one")}).out, HasSubstr("Wrote 1 identity to "));
   script.identities = {Stored("listener"), Stored("talker")};
   const Outcome outcome = RunWith(script, {"backup", file});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("Wrote 2 identities to "));
   struct stat found = {};
   ASSERT_EQ(stat(file.c_str(), &found), 0);
   EXPECT_EQ(found.st_mode & 07777, 0600U);

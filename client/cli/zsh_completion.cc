@@ -17,6 +17,11 @@ namespace {
 constexpr std::string_view kHead = R"sh(#compdef ddskeyctl
 # zsh completion for ddskeyctl(1). Made of its table of commands.
 
+# Leaves what can be a name; a terminal and a shell get nothing else of what the daemon answers.
+_ddskeyctl_names() {
+  LC_ALL=C grep -xE '[A-Za-z0-9][A-Za-z0-9._-]{0,62}'
+}
+
 # Asks the daemon, quietly and for a second at most.
 _ddskeyctl_ask() {
   local -a socket
@@ -26,13 +31,13 @@ _ddskeyctl_ask() {
 
 _ddskeyctl_keys() {
   local -a names
-  names=(${(f)"$(_ddskeyctl_ask key list | awk 'NR > 1 { print $1 }')"})
+  names=(${(f)"$(_ddskeyctl_ask key list | awk 'NR > 1 { print $1 }' | _ddskeyctl_names)"})
   compadd -a names
 }
 
 _ddskeyctl_backends() {
   local -a names
-  names=(${(f)"$(_ddskeyctl_ask --json status | tr -d '\n' | tr '{' '\n' | sed -n 's/^ *"name": *"\([^"]*\)", *"kind":.*/\1/p')"})
+  names=(${(f)"$(_ddskeyctl_ask --json status | tr -d '\n' | tr '{' '\n' | sed -n 's/^ *"name": *"\([^"]*\)", *"kind":.*/\1/p' | _ddskeyctl_names)"})
   compadd -a names
 }
 )sh";

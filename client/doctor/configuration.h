@@ -12,6 +12,7 @@ namespace ddskey::doctor {
 // ReadConfiguration looks at the daemon's configuration file `path` and returns what it says, with the daemon's default
 // for every path, backend and mode that it does not name. `daemon` is the daemon's program, which is asked for mistakes
 // (`ddskeyd --check`) if it is there: it knows more than syntax.
+// A file that others than root can write is reported, and nothing that it says is returned.
 v1::Config ReadConfiguration(const Host& host, const std::string& path, const std::string& daemon, Findings& findings);
 
 }  // namespace ddskey::doctor

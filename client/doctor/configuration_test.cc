@@ -70,5 +70,22 @@ TEST(ConfigurationTest, S14FindsAFileThatOthersMayWrite) {
   EXPECT_TRUE(host.ran.empty());
 }
 
+TEST(ConfigurationTest, S14TakesNothingFromAFileThatIsNotRootsAlone) {
+  FakeHost host = With(R"(socket: "/tmp/s" backend { name: "b" tpm2 { tcti: "device:/tmp/victim" } })");
+  host.programs[kDaemon] = {.exit_status = 0, .output = ""};
+  host.AddUser("ddskeyd", 990);
+  for (const uid_t owner : {1000, 990}) {
+    host.files[kPath].facts.owner = owner;
+    Findings findings;
+    const v1::Config config = ReadConfiguration(host, kPath, kDaemon, findings);
+    EXPECT_THAT(findings, Has(Level::kProblem, "config.owner", "chown root:root"));
+    EXPECT_THAT(findings, Has(Level::kWarning, "config.file", "repeat"));
+    EXPECT_EQ(config.socket(), "/run/ddskeyd/ddskeyd.sock");
+    ASSERT_EQ(config.backend_size(), 1);
+    EXPECT_TRUE(config.backend(0).has_software());
+    EXPECT_TRUE(host.ran.empty());
+  }
+}
+
 }  // namespace
 }  // namespace ddskey::doctor

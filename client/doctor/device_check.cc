@@ -13,6 +13,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "client/doctor/trusted_path.h"
 
 namespace ddskey::doctor {
@@ -20,6 +21,13 @@ namespace {
 
 constexpr std::string_view kDevice = "device:";
 constexpr std::string_view kDefaultTcti = "device:/dev/tpmrm0";
+
+// IsTpmName tells whether the kernel would call a TPM so: "/dev/tpm0", "/dev/tpmrm0".
+bool IsTpmName(absl::string_view path) {
+  if (!absl::ConsumePrefix(&path, "/dev/tpm")) return false;
+  absl::ConsumePrefix(&path, "rm");
+  return !path.empty() && std::ranges::all_of(path, [](char c) { return absl::ascii_isdigit(c); });
+}
 
 bool MayUse(const UserFacts& user, const FileFacts& device) {
   const mode_t both = S_IROTH | S_IWOTH;
@@ -29,13 +37,24 @@ bool MayUse(const UserFacts& user, const FileFacts& device) {
   return ((member ? device.mode >> 3 : device.mode) & both) == both;
 }
 
-void CheckNode(const Host& host, const std::string& path, Findings& findings) {
-  const absl::StatusOr<FileFacts> device = host.Look(path);
+// FindNode returns the device behind `path`. Anything else is reported, and must not be written to.
+std::optional<std::string> FindNode(const Host& host, const std::string& path, Findings& findings) {
+  const absl::StatusOr<std::string> real = host.Follow(path);
+  const absl::StatusOr<FileFacts> device = real.ok() ? host.Look(*real) : real.status();
   if (!device.ok()) {
     findings.Problem("tpm.device", absl::StrCat("there is no TPM at ", device.status().message()),
                      "switch the TPM on in the firmware's settings (and see: dmesg | grep -i tpm)");
-    return;
+    return std::nullopt;
   }
+  if (device->kind == FileKind::kDevice && IsTpmName(*real)) return *real;
+  findings.Problem("tpm.device", absl::StrCat(*real, " is no device of a TPM"),
+                   "name one in the configuration, as tcti: \"device:/dev/tpmrm0\", then: systemctl restart ddskeyd");
+  return std::nullopt;
+}
+
+void CheckNode(const Host& host, const std::string& path, Findings& findings) {
+  const absl::StatusOr<FileFacts> device = host.Look(path);
+  if (!device.ok()) return;
   const std::string text = absl::StrCat(path, " (mode ", Octal(device->mode), ", group ", device->group, ")");
   const std::optional<UserFacts> daemon = host.User("ddskeyd");
   if (daemon.has_value() && !MayUse(*daemon, *device)) {
@@ -88,8 +107,10 @@ void CheckLockout(const Host& host, const std::string& tcti, Findings& findings)
 void CheckTpm(const Host& host, const v1::Backend& backend, Findings& findings) {
   const std::string tcti = backend.tpm2().tcti().empty() ? std::string(kDefaultTcti) : backend.tpm2().tcti();
   if (absl::StartsWith(tcti, std::string(kDevice))) {
-    CheckNode(host, tcti.substr(kDevice.size()), findings);
-    CheckLockout(host, tcti, findings);
+    if (const auto node = FindNode(host, tcti.substr(kDevice.size()), findings)) {
+      CheckNode(host, *node, findings);
+      CheckLockout(host, absl::StrCat(std::string(kDevice), *node), findings);
+    }
   }
   if (backend.tpm2().storage_root_name().empty()) {
     findings.Warn("tpm.storage-root",
@@ -116,7 +137,7 @@ void CheckToken(const Host& host, const v1::Backend& backend, Findings& findings
   if (token.same_user()) {
     findings.Warn("token.user",
                   absl::StrCat("the module of the backend ", backend.name(), " runs as the daemon's own user"),
-                  "use helper_socket, as docs/operations.md says");
+                  "use helper_socket, as docs/keys.md says");
   }
   if (!absl::StartsWith(token.module(), "/")) return;
   if (!host.Look(token.module()).ok()) {

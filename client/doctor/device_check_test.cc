@@ -44,6 +44,35 @@ TEST(DeviceCheckTest, FindsATpmThatIsNotThere) {
   EXPECT_THAT(Of(host, WithTpm()), Has(Level::kProblem, "tpm.device", "firmware"));
 }
 
+TEST(DeviceCheckTest, RunsNothingOnWhatIsNoTpm) {
+  FakeHost host = Good();
+  v1::Config config = WithTpm();
+  std::string& tcti = *config.mutable_backend(0)->mutable_tpm2()->mutable_tcti();
+  host.Add("/etc/shadow", FileKind::kRegular, 0640);
+  host.Add("/dev/sda", FileKind::kDevice, 0660);
+  host.Add("/dev/tpm7", FileKind::kRegular, 0660);
+  host.links["/dev/tpmrm1"] = "/etc/shadow";
+  host.links["/dev/tpm"] = "/dev/sda";
+  for (const char* path : {"/etc/shadow", "/dev/sda", "/dev/tpm7", "/dev/tpmrm1", "/dev/tpm"}) {
+    tcti = std::string("device:") + path;
+    EXPECT_THAT(Of(host, config), Has(Level::kProblem, "tpm.device", "tcti: \"device:/dev/tpmrm0\"")) << path;
+  }
+  tcti = "device:/dev/tpm8";
+  EXPECT_THAT(Of(host, config), Has(Level::kProblem, "tpm.device", "firmware"));
+  EXPECT_TRUE(host.ran.empty());
+}
+
+TEST(DeviceCheckTest, AsksTheTpmThatALinkLeadsTo) {
+  FakeHost host = Good();
+  host.links["/dev/my-tpm"] = kDevice;
+  v1::Config config = WithTpm();
+  config.mutable_backend(0)->mutable_tpm2()->set_tcti("device:/dev/my-tpm");
+  EXPECT_THAT(Of(host, config), AllAreOk());
+  ASSERT_EQ(host.ran.size(), 1);
+  EXPECT_EQ(host.ran.front(),
+            (std::vector<std::string>{"tpm2_getcap", "--tcti", "device:/dev/tpmrm0", "properties-variable"}));
+}
+
 TEST(DeviceCheckTest, FindsADaemonThatMayNotUseTheTpm) {
   FakeHost host = Good();
   host.AddUser("ddskeyd", 990);
@@ -95,7 +124,7 @@ TEST(DeviceCheckTest, FindsTokensWithoutHelperOrModule) {
   host.Add("/usr/lib/hsm.so", FileKind::kRegular, 0646);
   EXPECT_THAT(Of(host, config), Has(Level::kProblem, "token.module.mode", "chmod go-w /usr/lib/hsm.so"));
   token.set_same_user(true);
-  EXPECT_THAT(Of(host, config), Has(Level::kWarning, "token.user"));
+  EXPECT_THAT(Of(host, config), Has(Level::kWarning, "token.user", "docs/keys.md"));
 }
 
 }  // namespace

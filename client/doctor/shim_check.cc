@@ -19,8 +19,9 @@ constexpr char kTokenModule[] = "/usr/share/p11-kit/modules/ddskey.module";
 
 void CheckPlugin(const Host& host, const std::string& plugin, Findings& findings) {
   if (absl::IsNotFound(host.Look(plugin).status())) {
-    findings.Warn("shim.installed", absl::StrCat("Cyclone DDS applications find no plugin: there is no ", plugin),
-                  "apt install libddskey-cyclonedds");
+    findings.Warn(
+        "shim.installed", absl::StrCat("Cyclone DDS applications find no plugin: there is no ", plugin),
+        "install the package libddskey-cyclonedds (apt install ./libddskey-cyclonedds_*.deb, or from your repository)");
     return;
   }
   // What it loads runs with our rights.

@@ -46,9 +46,11 @@ absl::Status Trail::Administer(const Authorizer& authorizer, const Subject& call
   Administrative();
   if (decision.allowed) return absl::OkStatus();
   Reason(decision.reason);
-  return absl::PermissionDeniedError(absl::StrCat("policy does not let this process do ",
-                                                  std::string(ActionName(action)),
-                                                  "; administration needs root or a rule in the policy file"));
+  // Without a policy file root may.
+  const std::string_view needed = caller.uid == 0 ? "; as there is a policy file, root needs a rule in it, too"
+                                                  : "; administration needs root or a rule in the policy file";
+  return absl::PermissionDeniedError(
+      absl::StrCat("policy does not let this process do ", std::string(ActionName(action)), std::string(needed)));
 }
 
 void Trail::End(const absl::Status& outcome) {

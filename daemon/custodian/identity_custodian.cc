@@ -40,7 +40,8 @@ absl::Status CheckRenewable(const Identity& identity) {
   }
   if (!identity.current().certificate_chain.empty()) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      absl::StrCat("\"", name, "\" has no certificate yet, so there is nothing to renew; see: ddskeyctl csr ", name));
+      absl::StrCat("\"", name, "\" has no certificate yet, so there is nothing to renew; see: ddskeyctl csr ", name,
+                   " --subject /O=ORGANIZATION/CN=", name));
 }
 
 // Fits is whether the generation that is made already is what a renewal asks for.

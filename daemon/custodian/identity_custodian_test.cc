@@ -173,7 +173,7 @@ TEST_F(IdentityCustodianTest, RefusesToRenewWhatCannotBeRenewed) {
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("backend")));
   ASSERT_OK(keys_->CreateIdentity(*KeyName::Parse("bare"), MakeKey(KeyPurpose::kHandshake)));
   EXPECT_THAT(Renew({.name = "bare", .algorithm = "", .backend = ""}),
-              StatusIs(kPrecondition, HasSubstr("no certificate yet")));
+              StatusIs(kPrecondition, HasSubstr("; see: ddskeyctl csr bare --subject /O=ORGANIZATION/CN=bare")));
   KeyGeneration derive = MakeKey(KeyPurpose::kHandshake);
   derive.purpose = KeyPurpose::kDerive;
   ASSERT_OK(keys_->CreateIdentity(*KeyName::Parse("derive"), derive));

@@ -154,7 +154,8 @@ absl::StatusOr<KeyDescription> KeyCustodian::Install(const Subject& caller, cons
   if (leaf.public_key() != generation.public_key) {
     return absl::FailedPreconditionError(
         absl::StrCat("the certificate of ", leaf.subject(),
-                     " is for another key; the first certificate must be made from: ddskeyctl csr ", name));
+                     " is for another key; the first certificate must be made from: ddskeyctl csr ", name,
+                     " --subject /O=ORGANIZATION/CN=", name));
   }
   // Without anchors anywhere, what is left to check are form and dates: the caller of a handshake brings the anchors.
   const std::string& in_force = anchors.empty() ? identity->trust.anchors : anchors;

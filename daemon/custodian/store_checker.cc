@@ -137,8 +137,9 @@ KeyCheck StoreChecker::Judge(const Identity& identity, const KeyGeneration& gene
     // That it verifies with the public key was the backend's to see.
     check.good = true;
     check.problem = "it has no certificate yet";
-    check.fix = generation.state == GenerationState::kNext ? absl::StrCat("ddskeyctl identity renew ", name)
-                                                           : absl::StrCat("ddskeyctl csr ", name);
+    check.fix = generation.state == GenerationState::kNext
+                    ? absl::StrCat("ddskeyctl identity renew ", name)
+                    : absl::StrCat("ddskeyctl csr ", name, " --subject /O=ORGANIZATION/CN=", name);
   } else {
     const auto chain = Certificate::ParsePem(generation.certificate_chain);
     if (!chain.ok() || chain->front().public_key() != generation.public_key ||

@@ -191,6 +191,19 @@ TEST_F(StoreTest, ChecksEveryGenerationByWhatItIsFor) {
   EXPECT_EQ(checks[2].fix, "ddskeyctl identity renew talker");
 }
 
+TEST_F(StoreTest, SaysOfAKeyWithoutACertificateHowToComeByOne) {
+  ASSERT_OK(keys_->CreateIdentity(*KeyName::Parse("bare"), MakeKey(KeyPurpose::kHandshake)));
+  ASSERT_OK_AND_ASSIGN(const auto checks, Check("bare"));
+  ASSERT_THAT(checks, SizeIs(1));
+  EXPECT_EQ(checks[0].fix, "ddskeyctl csr bare --subject /O=ORGANIZATION/CN=bare");
+}
+
+TEST_F(StoreTest, TellsRootThatItNeedsARule) {
+  authorizer_.Replace(*Policy::Parse("", "policy", {}));
+  EXPECT_THAT(Check("talker", Root()), StatusIs(kDenied, HasSubstr("root needs a rule in it")));
+  EXPECT_THAT(Check("talker", Stranger()), StatusIs(kDenied, HasSubstr("administration needs root or a rule")));
+}
+
 TEST_F(StoreTest, RefusesWhoeverPolicyDoesNotAllow) {
   EXPECT_THAT(Check("talker", Stranger()), StatusIs(kDenied, HasSubstr("STORE_CHECK")));
   EXPECT_THAT(CheckStore(Stranger()), StatusIs(kDenied));

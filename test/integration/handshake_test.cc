@@ -209,7 +209,8 @@ TEST(HandshakeTest, AnExpiredCertificateIsRefusedAtInstallation) {
   mismatch.set_certificate_chain(ca.Issue(test::TestKey::Generate().public_key(), Named("alice")));
   const auto refused = daemon.admin().InstallCertificate(mismatch);
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("another key"));
+  EXPECT_THAT(std::string(refused.status().message()),
+              HasSubstr("another key; the first certificate must be made from: ddskeyctl csr alice --subject /O="));
 }
 
 TEST(HandshakeTest, S8TrustIsNotTheCallersToChoose) {
