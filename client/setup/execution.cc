@@ -28,6 +28,16 @@ bool Until(absl::Duration limit, const std::function<bool()>& done) {
   return true;
 }
 
+// AwaitDevice lets a daemon that has just begun reach the holder of new keys; the plan says what is wrong with it if it
+// does not.
+void AwaitDevice(AdminClient& admin) {
+  Until(kHealthy, [&] {
+    const auto status = admin.GetStatus(v1::GetStatusRequest());
+    return !status.ok() || status->backends().empty() || status->backends(0).healthy() ||
+           status->uptime_seconds() >= absl::ToDoubleSeconds(kHealthy);
+  });
+}
+
 absl::StatusOr<std::unique_ptr<SettingsFolder>> OpenIfThere(const std::string& path) {
   auto folder = SettingsFolder::Open(path);
   if (absl::IsNotFound(folder.status())) return nullptr;
@@ -84,11 +94,7 @@ class Worker {
         })) {
       return status.status();
     }
-    // A TPM is reached a while later; the plan says what is wrong with it if it is not.
-    Until(kHealthy, [&] {
-      status = means_.admin.GetStatus(v1::GetStatusRequest());
-      return !status.ok() || status->backends().empty() || status->backends(0).healthy();
-    });
+    AwaitDevice(means_.admin);
     return absl::OkStatus();
   }
 
@@ -166,6 +172,7 @@ class Worker {
 
 absl::StatusOr<Plan> Prepare(const Wishes& wishes, const Means& means) {
   ASSIGN_OR_RETURN(const std::unique_ptr<SettingsFolder> folder, OpenIfThere(means.folder));
+  AwaitDevice(means.admin);
   ASSIGN_OR_RETURN(const Situation situation, Survey(wishes, folder.get(), means.admin));
   return MakePlan(wishes, situation, means.folder, means.surroundings, means.now);
 }
