@@ -109,10 +109,10 @@ class HsmTest : public ::testing::Test {
 };
 
 TEST_F(HsmTest, TwoTokensAndSoftwareServeOneDaemonUnderWhateverNames) {
-  const std::string serial = hsm_.AddToken("one", "1111");
-  hsm_.AddToken("two", "2222");
-  Give("ddskeyd.pkcs11-pin.a", "1111\n");
-  Give("ddskeyd.pkcs11-pin.b", "2222");
+  const std::string serial = hsm_.AddToken("one", "pin-of-one");
+  hsm_.AddToken("two", "pin-of-two");
+  Give("ddskeyd.pkcs11-pin.a", "pin-of-one\n");
+  Give("ddskeyd.pkcs11-pin.b", "pin-of-two");
   Begin(test::SoftHsmBackend(hsm_, "a", "one") + test::SoftHsmBackend(hsm_, "b", "two"));
   ASSERT_TRUE(Healthy());
   EXPECT_THAT(daemon_->Status().backends(0).device(), AllOf(HasSubstr("SoftHSM"), HasSubstr(serial)));
@@ -123,15 +123,15 @@ TEST_F(HsmTest, TwoTokensAndSoftwareServeOneDaemonUnderWhateverNames) {
   EXPECT_TRUE(Meet("of-two", "of-file").ok());
   EXPECT_TRUE(Meet("of-file", "of-one").ok());
 
-  Give("ddskeyd.pkcs11-pin.b", "1111");
-  Give("ddskeyd.pkcs11-pin.c", "2222");
+  Give("ddskeyd.pkcs11-pin.b", "pin-of-one");
+  Give("ddskeyd.pkcs11-pin.c", "pin-of-two");
   Begin(test::SoftHsmBackend(hsm_, "b", "one") + test::SoftHsmBackend(hsm_, "c", "two"));
   ASSERT_TRUE(Healthy());
   EXPECT_TRUE(Meet("of-one", "of-two").ok());
   EXPECT_EQ(Key("of-one").backend(), "b");
   EXPECT_EQ(Key("of-two").backend(), "c");
   EXPECT_EQ(daemon_->Status().unusable_keys(), 0U);
-  EXPECT_THAT(daemon_->Log(), AllOf(Not(HasSubstr("1111")), Not(HasSubstr("2222"))));
+  EXPECT_THAT(daemon_->Log(), AllOf(Not(HasSubstr("pin-of-one")), Not(HasSubstr("pin-of-two"))));
 }
 
 TEST_F(HsmTest, S12AWrongPinIsTriedOnceAndAnAdministratorGivesAnother) {
